@@ -1,0 +1,49 @@
+{
+  "target_defaults": {
+    "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
+    "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],
+    "cflags_cc!": ["-std=gnu++17", "-std=c++17", "-fno-rtti"],
+    "cflags_cc": ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-fvisibility=hidden", "-fno-exceptions"],
+    # The code of the addon must outlive a worker that loaded it: its threads are joined by a clean-up hook, its atexit handler runs later.
+    "ldflags": ["-Wl,-z,nodelete", "-Wl,--as-needed"]
+  },
+  "conditions": [
+    ["OS=='linux'", {
+      "targets": [
+        {
+          "target_name": "hobble_engine",
+          "sources": [
+            "native/engine/addon.cc",
+            "native/engine/cycle.cc",
+            "native/engine/engine.cc",
+            "native/engine/histogram.cc",
+            "native/engine/lane.cc",
+            "native/engine/process.cc",
+            "native/engine/procfs.cc",
+            "native/engine/membership.cc",
+            "native/engine/readings.cc",
+            "native/engine/realtime.cc",
+            "native/engine/schedule.cc",
+            "native/engine/scout.cc"
+          ]
+        },
+        {
+          "target_name": "hobble_host",
+          "sources": [
+            "native/host/addon.cc",
+            "native/host/command.cc",
+            "native/host/identify.cc",
+            "native/host/probe.cc",
+            "native/host/process_events.cc",
+            "native/host/relay.cc",
+            "native/engine/process.cc",
+            "native/engine/procfs.cc",
+            "native/engine/realtime.cc"
+          ]
+        }
+      ]
+    }, {
+      "targets": [{ "target_name": "hobble_engine", "type": "none" }]
+    }]
+  ]
+}

@@ -1,0 +1,316 @@
+// The only file of the engine that knows Node-API: checks arguments, throws, calls the engine. The names are those of src/native.ts.
+#include <napi.h>
+
+#include <cmath>
+
+#include "engine/engine.h"
+
+namespace {
+
+using hobble::Nanos;
+using hobble::Quantiles;
+
+// Set as the `code` of what is thrown; src/ makes a HobbleError of it.
+Napi::Error coded_error(Napi::Env env, const char* code, const std::string& message) {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("code", code);
+  return error;
+}
+
+double number_at(const Napi::Object& object, const char* key, double least, double most) {
+  const Napi::Value value = object.Get(key);
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+  if (number >= least && number <= most) return number;
+  if (!object.Env().IsExceptionPending()) {
+    coded_error(object.Env(), "EINVAL", std::string(key) + " must be a number from " + std::to_string(least) + " to " + std::to_string(most))
+        .ThrowAsJavaScriptException();
+  }
+  return least;
+}
+
+bool flag_at(const Napi::Object& object, const char* key) { return object.Get(key).ToBoolean().Value(); }
+
+hobble::EngineOptions engine_options(const Napi::Object& from) {
+  hobble::EngineOptions options;
+  options.realtime = static_cast<hobble::RealtimeMode>(number_at(from, "realtime", 0, 2));
+  options.priority = static_cast<int>(number_at(from, "priority", 1, 98));
+  options.cpu = static_cast<int>(number_at(from, "cpu", -1, CPU_SETSIZE - 1));
+  options.precision = static_cast<hobble::Precision>(number_at(from, "precision", 0, 2));
+  options.concurrency = static_cast<int>(number_at(from, "concurrency", -1, 1 << 20));
+  options.most_share = number_at(from, "maxShare", 0, 1);
+  options.finish_after = static_cast<Nanos>(number_at(from, "forNs", 0, 1e18));
+  options.force_kill = flag_at(from, "forceKill");
+  return options;
+}
+
+hobble::TargetSpec target_spec(const Napi::Object& from) {
+  hobble::TargetSpec spec;
+  spec.kind = static_cast<hobble::TargetKind>(number_at(from, "kind", 0, 2));
+  spec.identity.pid = static_cast<pid_t>(number_at(from, "pid", 1, 1 << 22));
+  const double ticks = number_at(from, "startTime", -1, 9e15);
+  if (ticks >= 0) spec.identity.start_ticks = static_cast<uint64_t>(ticks);
+  const Napi::Value inode = from.Get("inode");
+  bool lossless = false;
+  if (inode.IsBigInt()) spec.identity.inode = inode.As<Napi::BigInt>().Uint64Value(&lossless);
+  spec.cycle.run = static_cast<Nanos>(number_at(from, "runNs", hobble::kShortestWindow, hobble::kLongestWindow));
+  spec.cycle.stop = static_cast<Nanos>(number_at(from, "stopNs", hobble::kShortestWindow, hobble::kLongestWindow));
+  spec.phase_mode = static_cast<hobble::PhaseMode>(number_at(from, "phaseMode", 0, 2));
+  spec.phase = static_cast<Nanos>(number_at(from, "phaseNs", 0, 2.0 * hobble::kLongestWindow));
+  spec.adopt_orphans = flag_at(from, "adoptOrphans");
+  return spec;
+}
+
+const char* type_name(hobble::Event::Type type) {
+  constexpr const char* kNames[] = {"ready", "exit", "error", "released", "overload", "finished", "closed"};
+  return kNames[static_cast<size_t>(type)];
+}
+
+Napi::Object quantiles_object(Napi::Env env, const Quantiles& quantiles) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("count", static_cast<double>(quantiles.count));
+  object.Set("mean", quantiles.mean);
+  object.Set("p50", quantiles.p50);
+  object.Set("p90", quantiles.p90);
+  object.Set("p99", quantiles.p99);
+  object.Set("p999", quantiles.p999);
+  object.Set("max", quantiles.max);
+  return object;
+}
+
+// As TargetField in src/native.ts numbers them.
+constexpr size_t kTargetFields = 24;
+
+void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
+  const Quantiles run = quantiles_of(target.run_error);
+  const Quantiles stop = quantiles_of(target.stop_error);
+  const double fields[] = {
+      static_cast<double>(id),
+      static_cast<double>(target.kind.get()),
+      static_cast<double>(target.pid.get()),
+      static_cast<double>(target.state.get()),
+      static_cast<double>(target.member_count.get()),
+      static_cast<double>(target.cycles.get()),
+      static_cast<double>(target.signals.get()),
+      static_cast<double>(target.skipped_windows.get()),
+      static_cast<double>(target.deferred_windows.get()),
+      static_cast<double>(target.ran.get()),
+      static_cast<double>(target.stopped.get()),
+      run.mean,
+      run.p50,
+      run.p99,
+      run.max,
+      stop.mean,
+      stop.p50,
+      stop.p99,
+      stop.max,
+      static_cast<double>(target.run_length.get()),
+      static_cast<double>(target.stop_length.get()),
+      static_cast<double>(target.phase.get()),
+      NAN,
+      0,
+  };
+  static_assert(std::size(fields) == kTargetFields);
+  std::copy(std::begin(fields), std::end(fields), out);
+}
+
+class EngineObject : public Napi::ObjectWrap<EngineObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Engine",
+                       {
+                           InstanceMethod<&EngineObject::add>("add"),
+                           InstanceMethod<&EngineObject::update>("update"),
+                           InstanceMethod<&EngineObject::release>("release"),
+                           InstanceMethod<&EngineObject::pause>("pause"),
+                           InstanceMethod<&EngineObject::resume>("resume"),
+                           InstanceMethod<&EngineObject::drain>("drain"),
+                           InstanceMethod<&EngineObject::stats>("stats"),
+                           InstanceMethod<&EngineObject::target_stats>("targetStats"),
+                           InstanceMethod<&EngineObject::members>("members"),
+                           InstanceMethod<&EngineObject::close>("close"),
+                           InstanceMethod<&EngineObject::close_now>("closeNow"),
+                           InstanceMethod<&EngineObject::ref>("ref"),
+                           InstanceMethod<&EngineObject::unref>("unref"),
+                       });
+  }
+
+  explicit EngineObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineObject>(info), env_(info.Env()) {
+    if (!info[0].IsObject() || !info[1].IsFunction()) {
+      coded_error(env_, "EINVAL", "Engine needs options and a function").ThrowAsJavaScriptException();
+      return;
+    }
+    const hobble::EngineOptions options = engine_options(info[0].As<Napi::Object>());
+    if (env_.IsExceptionPending()) return;
+    bell_ = Napi::ThreadSafeFunction::New(env_, info[1].As<Napi::Function>(), "hobble events", 1, 1);
+    bell_.Unref(env_);
+    bell_open_ = true;
+    auto engine = std::make_unique<hobble::Engine>(options, [bell = bell_]() mutable { bell.NonBlockingCall(); });
+    if (const auto error = engine->start()) {
+      engine.reset();
+      shut_bell();
+      coded_error(env_, hobble::code_name(error->code), error->message).ThrowAsJavaScriptException();
+      return;
+    }
+    engine_ = std::move(engine);
+    // Runs when a worker ends or is terminated, and at the natural end of the main thread.
+    napi_add_env_cleanup_hook(env_, clean_up, this);
+  }
+
+  ~EngineObject() override {
+    if (!engine_) return;
+    napi_remove_env_cleanup_hook(env_, clean_up, this);
+    shut();
+  }
+
+ private:
+  static void clean_up(void* self) {
+    auto* const object = static_cast<EngineObject*>(self);
+    object->engine_->close_now();
+    object->engine_.reset();
+  }
+
+  void shut() {
+    engine_->close_now();
+    shut_bell();
+  }
+  void shut_bell() {
+    if (std::exchange(bell_open_, false)) bell_.Release();
+  }
+
+  uint64_t id_of(const Napi::CallbackInfo& info) { return static_cast<uint64_t>(info[0].ToNumber().DoubleValue()); }
+
+  Napi::Value add(const Napi::CallbackInfo& info) {
+    if (!info[0].IsObject()) {
+      coded_error(env_, "EINVAL", "add needs a target").ThrowAsJavaScriptException();
+      return env_.Undefined();
+    }
+    const hobble::TargetSpec spec = target_spec(info[0].As<Napi::Object>());
+    if (env_.IsExceptionPending()) return env_.Undefined();
+    const uint64_t id = engine_->add(spec);
+    if (id == 0) coded_error(env_, "ERR_OVERLOAD", "an engine holds at most 262144 targets").ThrowAsJavaScriptException();
+    return Napi::Number::New(env_, static_cast<double>(id));
+  }
+
+  void update(const Napi::CallbackInfo& info) {
+    const double run = info[1].ToNumber().DoubleValue();
+    const double stop = info[2].ToNumber().DoubleValue();
+    const double mode = info[3].ToNumber().DoubleValue();
+    const double phase = info[4].ToNumber().DoubleValue();
+    hobble::TargetSpec spec;
+    const bool in_range = std::abs(run) < 1e13 && std::abs(stop) < 1e13 && mode >= 0 && mode <= 2 && phase >= 0 && phase < 1e13;
+    if (in_range) spec.cycle = {.run = static_cast<Nanos>(run), .stop = static_cast<Nanos>(stop)};
+    if (!in_range || !valid(spec.cycle)) {
+      coded_error(env_, "EINVAL", "run and stop must be from 100 us to 1 h each").ThrowAsJavaScriptException();
+      return;
+    }
+    spec.phase_mode = static_cast<hobble::PhaseMode>(mode);
+    spec.phase = static_cast<Nanos>(phase);
+    engine_->update(id_of(info), spec);
+  }
+
+  void release(const Napi::CallbackInfo& info) { engine_->release(id_of(info)); }
+  void pause(const Napi::CallbackInfo&) { engine_->pause(); }
+  void resume(const Napi::CallbackInfo&) { engine_->resume(); }
+  void ref(const Napi::CallbackInfo&) {
+    if (bell_open_) bell_.Ref(env_);
+  }
+  void unref(const Napi::CallbackInfo&) {
+    if (bell_open_) bell_.Unref(env_);
+  }
+  void close(const Napi::CallbackInfo&) { engine_->close(); }
+  void close_now(const Napi::CallbackInfo&) { shut(); }
+
+  Napi::Value drain(const Napi::CallbackInfo&) {
+    const std::vector<hobble::Event> events = engine_->take_events();
+    Napi::Array array = Napi::Array::New(env_, events.size());
+    for (uint32_t i = 0; i < events.size(); ++i) {
+      const hobble::Event& event = events[i];
+      Napi::Object object = Napi::Object::New(env_);
+      object.Set("type", type_name(event.type));
+      object.Set("id", static_cast<double>(event.target));
+      object.Set("pid", event.pid);
+      object.Set("code", event.code);
+      object.Set("message", event.message);
+      object.Set("stretch", event.stretch);
+      array.Set(i, object);
+    }
+    return array;
+  }
+
+  Napi::Value stats(const Napi::CallbackInfo&) {
+    const hobble::EngineStats stats = engine_->stats();
+    const hobble::Scheduling& scheduling = stats.scheduling;
+    Napi::Object object = Napi::Object::New(env_);
+    object.Set("scheduler", scheduling.fifo ? "fifo" : scheduling.slice > 0 ? "slice" : "other");
+    object.Set("priority", scheduling.priority);
+    object.Set("sliceNs", static_cast<double>(scheduling.slice));
+    object.Set("lockedMemory", Napi::Boolean::New(env_, stats.memory_locked));
+    object.Set("cpu", scheduling.cpu);
+    object.Set("realtimeError", scheduling.error);
+    object.Set("signalMethod", stats.method == hobble::SignalMethod::kPidfd ? "pidfd" : "kill");
+    object.Set("concurrency", stats.concurrency);
+    object.Set("targets", static_cast<double>(stats.targets));
+    object.Set("members", static_cast<double>(stats.members));
+    object.Set("signals", static_cast<double>(stats.signals));
+    object.Set("wakeups", static_cast<double>(stats.wakeups));
+    object.Set("skippedWindows", static_cast<double>(stats.skipped_windows));
+    object.Set("deferredWindows", static_cast<double>(stats.deferred_windows));
+    object.Set("elapsedNs", static_cast<double>(stats.elapsed));
+    object.Set("cpuNs", static_cast<double>(stats.cpu));
+    object.Set("scoutCpuNs", static_cast<double>(stats.scout_cpu));
+    object.Set("spinNs", static_cast<double>(stats.spun));
+    object.Set("signalsPerSecond", stats.signals_per_second);
+    object.Set("wakeupsPerSecond", stats.wakeups_per_second);
+    object.Set("share", stats.share);
+    object.Set("signalCostNs", static_cast<double>(stats.signal_cost));
+    object.Set("stretch", stats.stretch);
+    object.Set("lateness", quantiles_object(env_, stats.lateness));
+    object.Set("runError", quantiles_object(env_, stats.run_error));
+    object.Set("stopError", quantiles_object(env_, stats.stop_error));
+    object.Set("wakeLatency", quantiles_object(env_, stats.wake_latency));
+    return object;
+  }
+
+  void target_stats(const Napi::CallbackInfo& info) {
+    if (!info[0].IsTypedArray() || !info[1].IsTypedArray()) {
+      coded_error(env_, "EINVAL", "targetStats needs two Float64Arrays").ThrowAsJavaScriptException();
+      return;
+    }
+    const auto ids = info[0].As<Napi::Float64Array>();
+    auto out = info[1].As<Napi::Float64Array>();
+    const bool with_cpu = info[2].ToBoolean().Value();
+    const size_t count = std::min(ids.ElementLength(), out.ElementLength() / kTargetFields);
+    for (size_t i = 0; i < count; ++i) {
+      double* const fields = out.Data() + i * kTargetFields;
+      const auto id = static_cast<uint64_t>(ids.Data()[i]);
+      const hobble::Target* const target = engine_->find(id);
+      if (target != nullptr) {
+        fill_fields(*target, id, fields);
+        if (with_cpu) fields[22] = static_cast<double>(engine_->cpu_spent(id));
+      }
+      // The slot may have got another tenant meanwhile.
+      if (engine_->find(id) == nullptr) fields[0] = NAN;
+    }
+  }
+
+  Napi::Value members(const Napi::CallbackInfo& info) {
+    const std::vector<pid_t> pids = engine_->members_of(id_of(info));
+    Napi::Array array = Napi::Array::New(env_, pids.size());
+    for (uint32_t i = 0; i < pids.size(); ++i) array.Set(i, pids[i]);
+    return array;
+  }
+
+  Napi::Env env_;
+  Napi::ThreadSafeFunction bell_;
+  bool bell_open_ = false;
+  std::unique_ptr<hobble::Engine> engine_;
+};
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  exports.Set("Engine", EngineObject::define(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(hobble_engine, initialize)

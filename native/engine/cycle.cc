@@ -1,0 +1,382 @@
+// The timer thread's cycle: what happens at a deadline. Part of class Lane; everything here runs on the lane's thread, and nothing here allocates,
+// blocks, opens or logs.
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "engine/lane.h"
+
+namespace hobble {
+namespace {
+
+// Deadlines served before commands get a turn even though more are due.
+constexpr int kServedAtOnce = 64;
+// A target whose SIGCONT takes longer than this makes others late.
+constexpr Nanos kSlowSignal = 150 * kMicrosecond;
+constexpr Nanos kLongestSample = 100 * kMicrosecond;
+constexpr Nanos kReadingRequestGap = 5 * kMillisecond;
+// Members whose CPU clocks are read to tell an idle target from a busy one (0.8 us each).
+constexpr uint32_t kDemandMembers = 8;
+
+void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+Nanos spin_until(Nanos moment) {
+  Nanos now = monotonic_now();
+  while (now < moment) {
+    relax();
+    now = monotonic_now();
+  }
+  return now;
+}
+
+void smooth(Counter<Nanos>& mean, Nanos sample, Nanos weight) { mean.set(mean.get() + (sample - mean.get()) / weight); }
+
+}  // namespace
+
+Nanos Lane::serve_due(Nanos now) {
+  for (int served = 0; now < options_.finish_at || finished_; ++served) {
+    const Nanos deadline = heap_.next_deadline();
+    if (deadline == kNever) break;
+    if (has_commands() && (deadline > now || served >= kServedAtOnce)) break;
+    if (deadline > now) {
+      const Nanos gap = deadline - now;
+      if (gap > spin_left_) break;
+      now = spin_until(deadline);
+      spin_left_ -= gap;
+      margin_.spun(gap);
+      counters_.spun.add(gap);
+    }
+    if (wake_began_ == 0 || now - wake_began_ > kMillisecond) wake_began_ = now;
+    Target& target = *heap_.top();
+    now = target.phase_state == TargetState::kRunning ? begin_stop(target, deadline, now) : begin_run(target, deadline, now);
+  }
+  return now;
+}
+
+Nanos Lane::begin_stop(Target& target, Nanos deadline, Nanos now) {
+  stop_members(target);
+  const Nanos after = monotonic_now();
+  learn_cost(target, after - now, false);
+
+  const Nanos ran = now - target.continued;
+  target.halted = now;
+  // In pairs, so that the duty is right after the first cycle already.
+  if (target.stop_before >= 0) {
+    target.ran.add(ran);
+    target.stopped.add(target.stop_before);
+    target.cycles.add(1);
+  }
+  target.run_error.record(ran - target.window);
+  counters_.run_error.record(ran - target.window);
+  counters_.lateness.record(now - deadline);
+  set_state(target, TargetState::kStopped);
+  if (cap_spares_idle_ && cap_ > 0) look_at_demand(target);
+
+  // Absolute: lateness is not passed on to the next cycle.
+  const int stretch = stretch_.load(std::memory_order_relaxed);
+  target.start += target.cycle.period() * stretch;
+  target.window = target.cycle.stop * stretch;
+  skip_past_windows(target, now);
+  heap_.move(&target, target.start);
+  if (target.kind.get() != TargetKind::kProcess) ask_for_reading(target, now);
+  const bool had_turn = target.has_turn;
+  give_turn_back(target);
+  if (target.members.empty()) note_empty(target);  // may end the target: nothing may be done with it after this
+  return had_turn ? admit_waiting(after) : after;
+}
+
+// A run window that is wholly in the past is not made up for.
+void Lane::skip_past_windows(Target& target, Nanos now) {
+  const int stretch = stretch_.load(std::memory_order_relaxed);
+  const Nanos past = now - (target.start + target.cycle.run * stretch);
+  if (past < 0) return;
+  const Nanos period = target.cycle.period() * stretch;
+  const Nanos windows = past / period + 1;
+  target.start += windows * period;
+  target.skipped_windows.add(static_cast<uint64_t>(windows));
+  counters_.skipped_windows.add(static_cast<uint64_t>(windows));
+}
+
+Nanos Lane::begin_run(Target& target, Nanos deadline, Nanos now) {
+  const Nanos planned = target.start;
+  skip_past_windows(target, now);
+  if (target.start != planned) {
+    target.deferred = true;  // its stop window is longer than asked, by design
+    heap_.move(&target, target.start);
+    return now;
+  }
+  if (!take_turn(target)) {
+    heap_.remove(&target);
+    waiting_.append(&target);
+    set_state(target, TargetState::kWaiting);
+    target.deferred = true;
+    target.deferred_windows.add(1);
+    counters_.deferred_windows.add(1);
+    return now;
+  }
+  enter_run(target, deadline, now);
+  const Nanos after = monotonic_now();
+  learn_cost(target, after - now, true);
+  heap_.move(&target, (options_.precision == Precision::kEconomy ? wake_began_ : now) + target.window);
+  if (target.members.empty()) note_empty(target);
+  return after;
+}
+
+// The run window is measured from the signal that really began it: a late SIGCONT does not shorten it.
+void Lane::enter_run(Target& target, Nanos deadline, Nanos now) {
+  continue_members(target);
+  const Nanos stopped = now - target.halted;
+  target.stop_before = target.first_window ? -1 : stopped;
+  if (!target.first_window && !target.deferred) {
+    target.stop_error.record(stopped - target.window);
+    counters_.stop_error.record(stopped - target.window);
+  }
+  counters_.lateness.record(now - deadline);
+  target.first_window = false;
+  target.deferred = false;
+  target.continued = now;
+  target.window = target.cycle.run * stretch_.load(std::memory_order_relaxed);
+  set_state(target, TargetState::kRunning);
+}
+
+bool Lane::take_turn(Target& target) {
+  if (cap_ == 0 || (cap_spares_idle_ && !target.counts_for_cap)) return true;
+  if (running_ >= cap_) return false;
+  ++running_;
+  target.has_turn = true;
+  return true;
+}
+
+void Lane::give_turn_back(Target& target) {
+  if (!target.has_turn) return;
+  target.has_turn = false;
+  --running_;
+}
+
+// In turn: who waited longest runs first, from now on for its full run time.
+Nanos Lane::admit_waiting(Nanos now) {
+  while (!waiting_.empty() && take_turn(*waiting_.first())) {
+    Target& target = *waiting_.first();
+    waiting_.remove(&target);
+    const Nanos period = target.cycle.period() * stretch_.load(std::memory_order_relaxed);
+    const Nanos missed = (now - target.start) / period;
+    if (missed > 0) {
+      target.start += missed * period;
+      target.skipped_windows.add(static_cast<uint64_t>(missed));
+      counters_.skipped_windows.add(static_cast<uint64_t>(missed));
+      counters_.cap_exceeded.set(true);
+    }
+    enter_run(target, now, now);
+    const Nanos after = monotonic_now();
+    learn_cost(target, after - now, true);
+    heap_.push(now + target.window, &target);
+    if (target.members.empty()) note_empty(target);
+    now = after;
+  }
+  return now;
+}
+
+void Lane::attach(Target& target, Member* chain) {
+  // A fresh target is pending: `add` stops its members together.
+  const bool stop_at_once = target.phase_state == TargetState::kStopped || target.phase_state == TargetState::kWaiting;
+  while (chain != nullptr) {
+    Member& member = *chain;
+    chain = member.siblings.next;
+    if (target.retiring || member.exit_seen) {
+      epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, member.process.exit_fd(), nullptr);
+      send_note(member.retired, &member);
+      continue;
+    }
+    member.attached = true;
+    target.members.append(&member);
+    target.member_count.add(1);
+    counters_.members.add(1);
+    target.empty_noted = false;
+    if (stop_at_once) signal(member, SIGSTOP);
+  }
+}
+
+void Lane::add(Target& target, Nanos now) {
+  targets_.append(&target);
+  counters_.targets.set(targets_.size());
+  if (mode_reached_.load(std::memory_order_relaxed) == Mode::kPaused) {
+    set_state(target, TargetState::kPaused);
+  } else {
+    unpause(target, now);
+  }
+  if (target.members.empty()) {
+    note_empty(target);
+  } else {
+    note_ready(target);
+  }
+}
+
+void Lane::note_ready(Target& target) {
+  if (target.ready_noted) return;
+  target.ready_noted = true;
+  send_note(target.ready_note, &target);
+}
+
+// Stopped at once; the first run window comes with its phase.
+void Lane::unpause(Target& target, Nanos now) {
+  stop_members(target);
+  target.halted = now;
+  target.first_window = true;
+  target.deferred = false;
+  set_state(target, TargetState::kStopped);
+  if (cap_spares_idle_ && cap_ > 0) {
+    look_at_demand(target);
+    target.counts_for_cap = true;
+  }
+  const Nanos period = target.cycle.period() * stretch_.load(std::memory_order_relaxed);
+  target.start = next_occurrence(now + kShortestWindow, period, target.offset);
+  heap_.push(target.start, &target);
+}
+
+void Lane::pause(Target& target) {
+  continue_members(target);
+  if (target.queued()) heap_.remove(&target);
+  if (target.phase_state == TargetState::kWaiting) waiting_.remove(&target);
+  give_turn_back(target);
+  set_state(target, TargetState::kPaused);
+}
+
+void Lane::update(Target& target, const Cycle& cycle, Nanos offset, Nanos now) {
+  target.cycle = cycle;
+  target.offset = offset;
+  target.run_length.set(cycle.run);
+  target.stop_length.set(cycle.stop);
+  target.phase.set(offset);
+  const int stretch = stretch_.load(std::memory_order_relaxed);
+  const Nanos period = cycle.period() * stretch;
+  target.deferred = true;  // the present stop window belongs to neither cycle
+  if (target.phase_state == TargetState::kRunning) {
+    target.window = cycle.run * stretch;
+    target.start = next_occurrence(target.continued + target.window + kShortestWindow, period, offset) - period;
+    heap_.move(&target, target.continued + target.window);
+  } else if (target.phase_state == TargetState::kStopped) {
+    target.start = next_occurrence(now, period, offset);
+    heap_.move(&target, target.start);
+  }
+}
+
+// Resumed and let go. The target is the scout's from the moment the note is sent.
+void Lane::leave(Target& target, Note::Kind how, EndReason reason) {
+  target.retiring = how == Note::Kind::kTargetRetired;
+  target.end_reason = reason;
+  pause(target);
+  if (target.retiring) set_state(target, TargetState::kGone);
+  for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, member->process.exit_fd(), nullptr);
+    member->attached = false;
+  }
+  targets_.remove(&target);
+  counters_.targets.set(targets_.size());
+  counters_.members.set(counters_.members.get() - target.members.size());
+  target.member_count.set(0);
+  target.end_note.kind = how;
+  send_note(target.end_note, &target);
+}
+
+void Lane::leave_all(EndReason reason) {
+  // Everything runs again before the slower work of letting go.
+  for (Target* target = targets_.first(); target != nullptr; target = decltype(targets_)::next(target)) continue_members(*target);
+  while (!targets_.empty()) leave(*targets_.first(), Note::Kind::kTargetRetired, reason);
+}
+
+void Lane::stop_members(Target& target) {
+  for (Member* member = target.members.first(); member != nullptr;) {
+    Member* const next = decltype(target.members)::next(member);
+    signal(*member, SIGSTOP);
+    member = next;
+  }
+}
+
+void Lane::continue_members(Target& target) {
+  for (Member* member = target.members.last(); member != nullptr;) {
+    Member* const previous = decltype(target.members)::previous(member);
+    if (member->stopped) signal(*member, SIGCONT);
+    member = previous;
+  }
+}
+
+bool Lane::signal(Member& member, int number) {
+  const int error = member.process.send(number);
+  counters_.signals.add(1);
+  member.target->signals.add(1);
+  if (error == 0) {
+    member.stopped = number == SIGSTOP;
+    return true;
+  }
+  // ESRCH: it is gone. Anything else (EPERM: it became another user's) will not get better: let it go and say so.
+  if (error != ESRCH) member.error = error;
+  drop(member);
+  return false;
+}
+
+void Lane::drop(Member& member) {
+  Target& target = *member.target;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, member.process.exit_fd(), nullptr);
+  member.attached = false;
+  target.members.remove(&member);
+  target.member_count.set(target.members.size());
+  counters_.members.set(counters_.members.get() - 1);
+  send_note(member.retired, &member);
+}
+
+void Lane::note_empty(Target& target) {
+  if (target.kind.get() == TargetKind::kProcess) {
+    leave(target, Note::Kind::kTargetRetired, EndReason::kExit);
+  } else if (!target.empty_noted) {
+    // A child may have been born that nobody has seen yet: the scout looks, and then adds it or ends the target.
+    target.empty_noted = true;
+    send_note(target.empty_note, &target);
+  }
+}
+
+void Lane::learn_cost(Target& target, Nanos took, bool continued) {
+  const Nanos members = std::max<Nanos>(1, target.members.size());
+  smooth(counters_.signal_cost, std::min(took / members, kLongestSample), 64);
+  if (!continued) return;
+  target.signal_cost += (took - target.signal_cost) / 4;
+  if (options_.reports_slow_targets && target.signal_cost > kSlowSignal && !target.slow_noted) {
+    target.slow_noted = true;
+    send_note(target.slow_note, &target);
+  }
+}
+
+// Did it use the CPU in the run window that just ended? Idle targets harm nobody: the cap does not count them.
+void Lane::look_at_demand(Target& target) {
+  if (target.members.size() > kDemandMembers) {
+    target.counts_for_cap = true;
+    return;
+  }
+  Nanos spent = 0;
+  for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
+    spent += std::max<Nanos>(0, cpu_time(member->process.pid()));
+  }
+  target.counts_for_cap = spent - target.cpu_before > target.window / 20;
+  target.cpu_before = spent;
+}
+
+void Lane::ask_for_reading(Target& target, Nanos now) {
+  target.wants_reading.set(true);
+  if (now - last_reading_request_ < kReadingRequestGap) return;
+  last_reading_request_ = now;
+  ring_scout();
+}
+
+void Lane::set_state(Target& target, TargetState state) {
+  target.phase_state = state;
+  target.state.set(state);
+}
+
+}  // namespace hobble

@@ -1,0 +1,164 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace hobble {
+namespace {
+
+// How long a lane may take to resume everything: ten thousand SIGCONTs take 60 ms.
+constexpr Nanos kPatience = 10 * kSecond;
+
+// The engines of this process. process.exit() and an uncaught exception run no clean-up hook of Node, but they do run atexit handlers: then
+// whatever is still open, in any worker thread, is closed.
+class Registry {
+ public:
+  static Registry& instance() {
+    // Never destroyed: the atexit handler below may run after static destructors.
+    static Registry* const registry = [] {
+      auto* const made = new Registry;
+      std::atexit([] { instance().close_all(); });
+      return made;
+    }();
+    return *registry;
+  }
+
+  void add(Engine* engine) {
+    const std::lock_guard lock(mutex_);
+    engines_.push_back(engine);
+  }
+  void remove(Engine* engine) {
+    const std::lock_guard lock(mutex_);
+    std::erase(engines_, engine);
+  }
+
+ private:
+  void close_all() {
+    const std::lock_guard lock(mutex_);
+    for (Engine* engine : engines_) engine->close();
+    for (Engine* engine : engines_) engine->close_now();
+  }
+
+  std::mutex mutex_;
+  std::vector<Engine*> engines_;
+};
+
+template <EngineHistogram LaneCounters::* Which>
+Quantiles merged(const std::vector<const LaneCounters*>& lanes) {
+  std::vector<uint64_t> totals(EngineHistogram::kBuckets);
+  Nanos sum = 0;
+  Nanos max = 0;
+  for (const LaneCounters* lane : lanes) {
+    const EngineHistogram& histogram = lane->*Which;
+    histogram.add_to(totals);
+    sum += histogram.sum();
+    max = std::max(max, histogram.max());
+  }
+  return quantiles_of(totals, &EngineHistogram::value_of, sum, max);
+}
+
+}  // namespace
+
+ScoutOptions Engine::scout_options(const EngineOptions& options, SignalMethod method) {
+  ScoutOptions scout;
+  scout.lane.realtime = options.realtime;
+  scout.lane.priority = options.priority;
+  scout.lane.cpu = options.cpu;
+  scout.lane.precision = options.precision;
+  scout.lane.concurrency = options.concurrency;
+  if (options.finish_after > 0) scout.lane.finish_at = monotonic_now() + options.finish_after;
+  scout.most_share = options.most_share;
+  scout.method = method;
+  return scout;
+}
+
+Engine::Engine(const EngineOptions& options, std::function<void()> bell)
+    : realtime_(options.realtime),
+      method_(options.force_kill ? SignalMethod::kKill : best_signal_method()),
+      started_at_(monotonic_now()),
+      events_(std::move(bell)),
+      scout_(scout_options(options, method_), events_) {}
+
+Engine::~Engine() {
+  Registry::instance().remove(this);
+  close_now();
+}
+
+std::optional<Error> Engine::start() {
+  raise_open_files_limit();
+  if (!scout_.start()) return Error{Code::kNoDescriptors, 0, "no thread, descriptor or memory is left to start the engine"};
+  const Scheduling& scheduling = scout_.lane(Scout::kMain)->scheduling();
+  if (realtime_ == RealtimeMode::kRequire && !scheduling.fifo) {
+    return Error{Code::kNotPermitted, 0,
+                 "SCHED_FIFO is required but was refused (" + scheduling.error + "): give CAP_SYS_NICE or a real-time priority limit (ulimit -r)"};
+  }
+  Registry::instance().add(this);
+  return std::nullopt;
+}
+
+uint64_t Engine::add(const TargetSpec& spec) {
+  const uint64_t id = scout_.reserve_target(spec);
+  if (id != 0) scout_.post({.kind = Request::Kind::kAdd, .target = id, .spec = spec});
+  return id;
+}
+
+void Engine::update(uint64_t id, const TargetSpec& spec) { scout_.post({.kind = Request::Kind::kUpdate, .target = id, .spec = spec}); }
+
+void Engine::release(uint64_t id) { scout_.post({.kind = Request::Kind::kRelease, .target = id}); }
+
+void Engine::pause() {
+  scout_.request_mode(Lane::Mode::kPaused);
+  scout_.wait_for_mode(kPatience);
+}
+
+void Engine::resume() {
+  scout_.request_mode(Lane::Mode::kCycling);
+  scout_.wait_for_mode(kPatience);
+}
+
+void Engine::close() { scout_.request_mode(Lane::Mode::kClosed); }
+
+void Engine::close_now() {
+  const std::lock_guard lock(closing_mutex_);
+  close();
+  scout_.wait_for_mode(kPatience);
+  scout_.join();
+}
+
+EngineStats Engine::stats() const {
+  EngineStats stats;
+  const Lane& main = *scout_.lane(Scout::kMain);
+  std::vector<const LaneCounters*> counters;
+  for (const auto name : {Scout::kMain, Scout::kSlow}) {
+    const Lane* const lane = scout_.lane(name);
+    if (lane == nullptr) continue;
+    const LaneCounters& from = lane->counters();
+    counters.push_back(&from);
+    stats.targets += from.targets.get();
+    stats.members += from.members.get();
+    stats.signals += from.signals.get();
+    stats.wakeups += from.wakeups.get();
+    stats.skipped_windows += from.skipped_windows.get();
+    stats.deferred_windows += from.deferred_windows.get();
+    stats.spun += from.spun.get();
+    stats.cpu += lane->thread_cpu_time();
+  }
+  stats.scheduling = main.scheduling();
+  stats.memory_locked = main.memory_locked() && scout_.memory_locked();
+  stats.method = method_;
+  stats.concurrency = main.concurrency();
+  stats.signal_cost = main.counters().signal_cost.get();
+  stats.elapsed = monotonic_now() - started_at_;
+  stats.scout_cpu = scout_.thread_cpu_time();
+  stats.share = scout_.rates().share.get();
+  stats.signals_per_second = scout_.rates().signals_per_second.get();
+  stats.wakeups_per_second = scout_.rates().wakeups_per_second.get();
+  stats.stretch = scout_.rates().stretch.get();
+  stats.lateness = merged<&LaneCounters::lateness>(counters);
+  stats.run_error = merged<&LaneCounters::run_error>(counters);
+  stats.stop_error = merged<&LaneCounters::stop_error>(counters);
+  stats.wake_latency = merged<&LaneCounters::wake_latency>(counters);
+  return stats;
+}
+
+}  // namespace hobble

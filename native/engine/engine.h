@@ -1,0 +1,77 @@
+// The engine: one timer thread (and one for slow targets), one helper thread, and the queue of events. What a `Hobbler` is made of.
+// Knows nothing of Node: the unit tests use it as it is.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/event.h"
+#include "engine/scout.h"
+
+namespace hobble {
+
+struct EngineOptions {
+  RealtimeMode realtime = RealtimeMode::kAuto;
+  int priority = 50;
+  int cpu = -1;
+  Precision precision = Precision::kBalanced;
+  int concurrency = 0;  // 0 = automatic, -1 = no cap
+  double most_share = 0.8;
+  Nanos finish_after = 0;  // 0 = never
+  bool force_kill = false;
+};
+
+struct EngineStats {
+  Scheduling scheduling;
+  bool memory_locked = false;
+  SignalMethod method = SignalMethod::kPidfd;
+  int concurrency = 0;
+  uint64_t targets = 0, members = 0, signals = 0, wakeups = 0, skipped_windows = 0, deferred_windows = 0;
+  Nanos elapsed = 0, cpu = 0, scout_cpu = 0, spun = 0, signal_cost = 0;
+  double signals_per_second = 0, wakeups_per_second = 0, share = 0;
+  int stretch = 1;
+  Quantiles lateness, run_error, stop_error, wake_latency;
+};
+
+class Engine {
+ public:
+  // `bell` is called on the helper thread when there are events to take.
+  Engine(const EngineOptions& options, std::function<void()> bell);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // An error if the host has no threads left for it, or no real-time rights where they are required.
+  std::optional<Error> start();
+
+  // 0 when there is no room for another target. Never blocks on anything slow; what becomes of the target is told by events.
+  uint64_t add(const TargetSpec& spec);
+  void update(uint64_t id, const TargetSpec& spec);
+  void release(uint64_t id);
+  // Return when everything is resumed, or cycling again.
+  void pause();
+  void resume();
+  // Everything is resumed soon; a kClosed event follows.
+  void close();
+  // Everything is resumed, and the threads are gone, when it returns. Idempotent.
+  void close_now();
+
+  std::vector<Event> take_events() { return events_.take_all(); }
+  EngineStats stats() const;
+  Target* find(uint64_t id) { return scout_.find(id); }
+  std::vector<pid_t> members_of(uint64_t id) { return scout_.members_of(id); }
+  Nanos cpu_spent(uint64_t id) { return scout_.cpu_spent(id); }
+
+ private:
+  static ScoutOptions scout_options(const EngineOptions& options, SignalMethod method);
+
+  const RealtimeMode realtime_;
+  const SignalMethod method_;
+  const Nanos started_at_;
+  EventQueue events_;
+  Scout scout_;
+  std::mutex closing_mutex_;
+};
+
+}  // namespace hobble

@@ -1,0 +1,52 @@
+// What JavaScript is told: rare events, through one queue.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/result.h"
+
+namespace hobble {
+
+struct Event {
+  // The names are those of NativeEvent in src/native.ts.
+  enum class Type : uint8_t { kReady, kExit, kError, kReleased, kOverload, kFinished, kClosed };
+  Type type = Type::kReady;
+  uint64_t target = 0;  // 0 = the engine
+  pid_t pid = 0;
+  std::string code;
+  std::string message;
+  int stretch = 1;
+};
+
+// Filled by the scout, emptied by JavaScript's thread. A target gives at most two events (ready, end), so their number bounds the queue.
+class EventQueue {
+ public:
+  // `bell` is called on the scout's thread when the queue stops being empty.
+  explicit EventQueue(std::function<void()> bell) : bell_(std::move(bell)) {}
+
+  void push(Event event) {
+    bool first = false;
+    {
+      const std::lock_guard lock(mutex_);
+      first = events_.empty();
+      events_.push_back(std::move(event));
+    }
+    if (first) bell_();
+  }
+
+  std::vector<Event> take_all() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(events_, {});
+  }
+
+ private:
+  std::function<void()> bell_;
+  std::mutex mutex_;
+  std::vector<Event> events_;
+};
+
+}  // namespace hobble

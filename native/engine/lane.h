@@ -1,0 +1,159 @@
+// A lane: one timer thread and the targets whose signals it sends. Commands come in, deadlines go out; it does nothing slow.
+// An engine has one lane, and a second one, of lower priority, for targets whose signals are slow (a SIGCONT to 1,000 threads takes 3 ms).
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "engine/margin.h"
+#include "engine/realtime.h"
+#include "engine/target.h"
+#include "engine/unique_fd.h"
+
+namespace hobble {
+
+struct LaneOptions {
+  RealtimeMode realtime = RealtimeMode::kAuto;
+  int priority = 50;
+  int cpu = -1;
+  cpu_set_t* cpus = nullptr;  // CPUs to stay on, when `cpu` is -1
+  Precision precision = Precision::kBalanced;
+  // Most targets that run at once: 0 = automatic, -1 = no cap.
+  int concurrency = 0;
+  // Resume and let go everything at this moment.
+  Nanos finish_at = kNever;
+  // Targets whose SIGCONT is slow are reported, so that they can be moved to a lane of their own.
+  bool reports_slow_targets = true;
+  // Notes for the scout, and the bell that wakes it. Called on the lane's thread.
+  Mailbox<Note>* notes = nullptr;
+  int notes_event_fd = -1;
+};
+
+// Written by the lane's thread, read by any.
+struct LaneCounters {
+  Counter<uint64_t> signals, wakeups, skipped_windows, deferred_windows;
+  Counter<Nanos> spun;
+  Counter<Nanos> signal_cost;       // smoothed, of one signal
+  Counter<uint32_t> targets, members;
+  Counter<bool> cap_exceeded;       // a run window was skipped because of the cap
+  EngineHistogram lateness, run_error, stop_error, wake_latency;
+};
+
+class Lane {
+ public:
+  enum class Mode : uint32_t { kCycling, kPaused, kClosed };
+
+  explicit Lane(const LaneOptions& options);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // Starts the thread and waits until it knows what the host granted. False if it cannot run at all.
+  bool start();
+  void join();
+
+  // Any thread. A command is given back with a note when it was carried out, or in `abandoned` after the lane has closed.
+  void post(Command* command);
+  // Any thread. kPaused: everything is resumed and kept running. kClosed: everything is resumed and let go, the thread ends.
+  void request(Mode mode);
+  // Waits until the mode requested last is reached; false after `patience`.
+  bool wait_for_mode(Nanos patience) const;
+  bool closed() const { return mode_reached_.load(std::memory_order_acquire) == Mode::kClosed; }
+
+  // The scout, before it posts: room for so many targets in the heap, without a page fault on the lane's thread.
+  bool prepare_for(size_t targets) { return heap_memory_.prepare(targets * sizeof(Heap::Entry)); }
+  // The scout, before the command: the lane learns of the exit from the pidfd.
+  bool watch_exit(Member* member) const;
+
+  void set_stretch(int factor) { stretch_.store(factor, std::memory_order_relaxed); }
+  // Keeps the thread on these CPUs from now on.
+  void stay_on(const cpu_set_t& cpus) const { pthread_setaffinity_np(thread_, sizeof cpus, &cpus); }
+  const Scheduling& scheduling() const { return scheduling_; }
+  bool memory_locked() const { return memory_locked_; }
+  int concurrency() const { return cap_; }
+  Nanos thread_cpu_time() const;
+  const LaneCounters& counters() const { return counters_; }
+  // What was posted and never carried out, linked by mailbox_next; after join().
+  Command* abandoned();
+
+ private:
+  using Heap = DeadlineHeap<Target>;
+
+  static void* run_thread(void* lane);
+  void run();
+  // lane.cc: waiting, messages
+  void wait(Nanos now);
+  bool has_commands() const { return pending_ != nullptr || !commands_.empty(); }
+  void arm(Nanos moment);
+  void obey_mode();
+  void obey_commands(int most);
+  void obey(Command& command);
+  void send_note(Note& note, void* about);
+  void ring_scout() const;
+  // cycle.cc: windows and signals
+  Nanos serve_due(Nanos now);
+  Nanos begin_stop(Target& target, Nanos deadline, Nanos now);
+  Nanos begin_run(Target& target, Nanos deadline, Nanos now);
+  void enter_run(Target& target, Nanos deadline, Nanos now);
+  void skip_past_windows(Target& target, Nanos now);
+  bool take_turn(Target& target);
+  void give_turn_back(Target& target);
+  Nanos admit_waiting(Nanos now);
+  void attach(Target& target, Member* chain);
+  void add(Target& target, Nanos now);
+  void update(Target& target, const Cycle& cycle, Nanos offset, Nanos now);
+  void pause(Target& target);
+  void unpause(Target& target, Nanos now);
+  void leave(Target& target, Note::Kind how, EndReason reason);
+  void leave_all(EndReason reason);
+  void stop_members(Target& target);
+  void continue_members(Target& target);
+  bool signal(Member& member, int number);
+  void drop(Member& member);
+  void note_empty(Target& target);
+  void note_ready(Target& target);
+  void learn_cost(Target& target, Nanos took, bool continued);
+  void look_at_demand(Target& target);
+  void ask_for_reading(Target& target, Nanos now);
+  void set_state(Target& target, TargetState state);
+
+  const LaneOptions options_;
+  LaneCounters counters_;
+  LockedMemory stack_;
+  LockedMemory heap_memory_;
+  Heap heap_;
+  List<Target, &Target::all> targets_;
+  List<Target, &Target::waiting> waiting_;
+  WakeMargin margin_;
+  int cap_ = 0;            // 0 = none
+  bool cap_spares_idle_ = false;
+  int running_ = 0;        // targets that count for the cap and are in their run window
+  Nanos armed_for_ = kNever;
+  Nanos wake_began_ = 0;   // first signal of this wake-up; economy: the base of all its run windows
+  Nanos spin_left_ = 0;
+  Nanos last_reading_request_ = 0;
+  bool finished_ = false;
+
+  UniqueFd epoll_;
+  UniqueFd timer_;
+  UniqueFd command_event_;
+  Mailbox<Command> commands_;
+  Command* pending_ = nullptr;  // taken from the mailbox, not yet carried out
+  Note closed_note_{.kind = Note::Kind::kLaneClosed};
+  Note finished_note_{.kind = Note::Kind::kFinished};
+  std::atomic<Mode> mode_requested_{Mode::kCycling};
+  std::atomic<Mode> mode_reached_{Mode::kCycling};
+  std::atomic<int> stretch_{1};
+  Scheduling scheduling_;
+  bool memory_locked_ = false;
+  std::atomic<bool> started_{false};
+  pthread_t thread_{};
+  clockid_t thread_clock_ = 0;
+  Counter<Nanos> final_cpu_;  // when the thread has ended
+  bool joinable_ = false;
+};
+
+}  // namespace hobble

@@ -1,0 +1,170 @@
+#include "engine/membership.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace hobble {
+namespace {
+
+// Not even looked at twice: what is gone, not permitted or protected cannot become a member.
+bool open_if_allowed(pid_t pid, SignalMethod method, const Protection& protection, const Skip& skip, Found& found) {
+  if (skip(pid)) return false;
+  auto process = Process::open({.pid = pid}, method, &found.stat);
+  if (!process || protection.covers(pid, &found.stat)) return false;
+  found.process = std::move(*process);
+  return true;
+}
+
+// Where the kernel has no children files, every process is asked for its parent.
+void list_children(pid_t parent, std::vector<pid_t>& children) {
+  static const bool has_files = has_children_files();
+  if (has_files) {
+    read_children(parent, children);
+    return;
+  }
+  for_each_process([&](pid_t pid) {
+    const auto stat = read_stat(pid);
+    if (stat && stat->parent == parent) children.push_back(pid);
+    return true;
+  });
+}
+
+// Parents before children, else in the order found.
+void order_by_descent(std::vector<Found>& members) {
+  std::unordered_map<pid_t, pid_t> parent_of;
+  for (const Found& member : members) parent_of[member.process.pid()] = member.stat.parent;
+  const auto depth = [&](const Found& member) {
+    size_t steps = 0;
+    for (auto at = parent_of.find(member.stat.parent); at != parent_of.end() && steps <= members.size(); at = parent_of.find(at->second)) ++steps;
+    return steps;
+  };
+  std::unordered_map<pid_t, size_t> depths;
+  for (const Found& member : members) depths[member.process.pid()] = depth(member);
+  std::stable_sort(members.begin(), members.end(),
+                   [&](const Found& a, const Found& b) { return depths[a.process.pid()] < depths[b.process.pid()]; });
+}
+
+Result<std::vector<Found>> find_whole_group(const TargetSpec& spec, SignalMethod method, const Protection& protection, const Skip& skip) {
+  const pid_t group = spec.identity.pid;
+  const std::string name = "process group " + std::to_string(group);
+  if (spec.identity.inode != 0 || spec.identity.start_ticks != Identity::kUnknownTicks) {
+    auto leader = Process::open(spec.identity, method);
+    if (!leader) return leader.error();
+  }
+  bool exists = false;
+  pid_t guarded = 0;
+  bool busy = false;
+  for_each_process([&](pid_t pid) {
+    const auto stat = read_stat(pid);
+    if (!stat || stat->group != group) return true;
+    exists = true;
+    busy = busy || skip(pid);
+    if (protection.covers(pid, &*stat)) guarded = pid;
+    return guarded == 0;
+  });
+  if (!exists) return Error{Code::kNoSuchProcess, group, "there is no " + name};
+  if (guarded != 0) {
+    return Error{Code::kProtected, group, name + " holds process " + std::to_string(guarded) + ": " + protection.reason(guarded, nullptr)};
+  }
+  auto members = find_group(group, method, protection, skip);
+  if (!members.empty()) return members;
+  if (busy) return Error{Code::kBusy, group, name + " is hobbled by this engine already"};
+  return Error{Code::kNotPermitted, group, "no process of " + name + " may be signalled by us; run as its owner or as root"};
+}
+
+}  // namespace
+
+Protection Protection::current() {
+  Protection protection;
+  pid_t pid = getppid();
+  while (pid > 1 && protection.ancestors_.size() < 1000) {
+    protection.ancestors_.push_back(pid);
+    const auto stat = read_stat(pid);
+    if (!stat) break;
+    pid = stat->parent;
+  }
+  return protection;
+}
+
+std::string Protection::reason(pid_t pid, const ProcessStat* stat) const {
+  if (pid == 1) return "PID 1 is never stopped";
+  if (pid == getpid()) return "it is hobble itself";
+  if (std::find(ancestors_.begin(), ancestors_.end(), pid) != ancestors_.end()) return "it is an ancestor of hobble, which would stop itself with it";
+  if (pid == 2 || (stat != nullptr && stat->kernel_thread())) {
+    if (stat == nullptr || stat->kernel_thread()) return "it is a kernel thread";
+  }
+  return "";
+}
+
+Result<std::vector<Found>> find_members(const TargetSpec& spec, SignalMethod method, const Protection& protection, const Skip& skip) {
+  if (spec.kind == TargetKind::kGroup) return find_whole_group(spec, method, protection, skip);
+
+  const pid_t pid = spec.identity.pid;
+  const std::string name = "process " + std::to_string(pid);
+  if (const auto reason = protection.reason(pid, nullptr); !reason.empty() && pid != 2) {
+    return Error{Code::kProtected, pid, name + " is protected: " + reason};
+  }
+  std::vector<Found> members(1);
+  auto root = Process::open(spec.identity, method, &members[0].stat);
+  // A kernel thread is refused as such, also by those who may not signal it.
+  const auto stat = root ? std::optional(members[0].stat) : read_stat(pid);
+  if (stat && stat->kernel_thread()) return Error{Code::kProtected, pid, name + " is protected: it is a kernel thread"};
+  if (!root) return root.error();
+  if (skip(pid)) return Error{Code::kBusy, pid, name + " is hobbled by this engine already"};
+  members[0].process = std::move(*root);
+  if (spec.kind == TargetKind::kProcess) return members;
+
+  std::unordered_set<pid_t> known{pid};
+  const Skip skip_known = [&](pid_t candidate) { return known.contains(candidate) || skip(candidate); };
+  for (size_t i = 0; i < members.size(); ++i) {
+    for (Found& child : find_children(members[i].process.pid(), 0, method, protection, skip_known)) {
+      known.insert(child.process.pid());
+      members.push_back(std::move(child));
+    }
+  }
+  return members;
+}
+
+std::vector<Found> find_children(pid_t parent, pid_t group, SignalMethod method, const Protection& protection, const Skip& skip) {
+  std::vector<pid_t> pids;
+  list_children(parent, pids);
+  std::vector<Found> children;
+  for (const pid_t pid : pids) {
+    Found found;
+    if (!open_if_allowed(pid, method, protection, skip, found)) continue;
+    if (found.stat.parent == parent && (group == 0 || found.stat.group == group)) children.push_back(std::move(found));
+  }
+  return children;
+}
+
+std::vector<Found> find_orphans(pid_t root, SignalMethod method, const Protection& protection, const Skip& skip) {
+  const Skip skip_root = [&](pid_t pid) { return pid == root || skip(pid); };
+  std::vector<pid_t> pids;
+  list_children(getpid(), pids);
+  for (const pid_t pid : pids) {
+    if (!skip_root(pid)) reap_child(pid);
+  }
+  return find_children(getpid(), 0, method, protection, skip_root);
+}
+
+std::vector<Found> find_group(pid_t group, SignalMethod method, const Protection& protection, const Skip& skip) {
+  std::vector<pid_t> pids;
+  for_each_process([&](pid_t pid) {
+    const auto stat = read_stat(pid);
+    if (stat && stat->group == group) pids.push_back(pid);
+    return true;
+  });
+  std::vector<Found> members;
+  for (const pid_t pid : pids) {
+    Found found;
+    // Asked again with the pidfd in hand.
+    if (open_if_allowed(pid, method, protection, skip, found) && found.stat.group == group) members.push_back(std::move(found));
+  }
+  order_by_descent(members);
+  return members;
+}
+
+}  // namespace hobble

@@ -1,0 +1,57 @@
+// Who belongs to a target: found in /proc. Slow; the scout's.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "engine/process.h"
+#include "engine/target.h"
+
+namespace hobble {
+
+struct TargetSpec {
+  TargetKind kind = TargetKind::kProcess;
+  Identity identity;  // of the process, the root of the tree, or the leader of the group
+  Cycle cycle;
+  PhaseMode phase_mode = PhaseMode::kSpread;
+  Nanos phase = 0;
+  // Children that the kernel gave to us as subreaper belong to the tree too, and are reaped by us.
+  bool adopt_orphans = false;
+};
+
+// A process that was found and is held, before it is a member.
+struct Found {
+  Process process;
+  ProcessStat stat;
+};
+
+// Never to be stopped: PID 1, kernel threads, ourselves, our ancestors.
+class Protection {
+ public:
+  // Looks up who our ancestors are now.
+  static Protection current();
+  // "" or the reason.
+  std::string reason(pid_t pid, const ProcessStat* stat) const;
+  bool covers(pid_t pid, const ProcessStat* stat) const { return !reason(pid, stat).empty(); }
+
+ private:
+  std::vector<pid_t> ancestors_;
+};
+
+// True for processes that are members of something already, or must not become one.
+using Skip = std::function<bool(pid_t)>;
+
+// The members of a new target, parents before children. At least one, or an error about the process that was named.
+Result<std::vector<Found>> find_members(const TargetSpec& spec, SignalMethod method, const Protection& protection, const Skip& skip);
+
+// Living children of `parent` that are not skipped. Each is proved to be its child, or with `group` != 0 to be in that group: the pidfd is
+// opened first, then /proc is asked who the parent is, then the pidfd is asked whether the process still lives.
+std::vector<Found> find_children(pid_t parent, pid_t group, SignalMethod method, const Protection& protection, const Skip& skip);
+
+// Children of our own process, but for `root`: the kernel made us their parent when theirs died. Those that have exited are reaped.
+std::vector<Found> find_orphans(pid_t root, SignalMethod method, const Protection& protection, const Skip& skip);
+
+// All processes of a group that are not skipped: a pass over /proc (25 us for each process of the host).
+std::vector<Found> find_group(pid_t group, SignalMethod method, const Protection& protection, const Skip& skip);
+
+}  // namespace hobble

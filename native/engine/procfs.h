@@ -1,0 +1,51 @@
+// Reading /proc: who a process is, who its children are. Slow (20 µs a file): never called on a timer thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hobble {
+
+// The fields of /proc/PID/stat that are used here; see proc_pid_stat(5).
+struct ProcessStat {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  pid_t group = 0;
+  pid_t session = 0;
+  char state = '?';
+  uint32_t flags = 0;
+  uint32_t threads = 0;
+  uint64_t start_ticks = 0;
+  std::string name;
+
+  bool kernel_thread() const;
+};
+
+// `line` is the whole file. The name may hold spaces and parentheses: fields are counted after the last ')'.
+std::optional<ProcessStat> parse_stat(std::string_view line);
+
+// Nothing if the process is gone or may not be seen (hidepid).
+std::optional<ProcessStat> read_stat(pid_t pid);
+
+// The same from a descriptor of /proc/PID/stat opened earlier; such a descriptor stays with the process and never shows a successor of its PID.
+std::optional<ProcessStat> read_stat_fd(int fd);
+
+// The children of all threads of `pid` (/proc/PID/task/TID/children). False where the kernel lacks the file or the process is gone.
+bool read_children(pid_t pid, std::vector<pid_t>& children);
+
+// True where this kernel has /proc/PID/task/TID/children (CONFIG_PROC_CHILDREN).
+bool has_children_files();
+
+// Thread group (the process) that `tid` belongs to, 0 if there is none.
+pid_t thread_group_of(pid_t tid);
+
+// Calls `visit` for each process in /proc until it returns false.
+void for_each_process(const std::function<bool(pid_t)>& visit);
+
+}  // namespace hobble

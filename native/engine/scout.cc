@@ -1,0 +1,435 @@
+#include "engine/scout.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace hobble {
+namespace {
+
+// Targets added between two looks at what the lanes say.
+constexpr size_t kRequestsAtOnce = 64;
+
+// An id is a slot's number and a count that tells its tenants apart; exact as a JavaScript number.
+constexpr unsigned kSlotBits = 18;
+constexpr uint64_t kSlotMask = (1ULL << kSlotBits) - 1;
+static_assert(Scout::kMostTargets == kSlotMask + 1);
+
+void ring(int event_fd) {
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(event_fd, &one, sizeof one);
+}
+
+const char* end_name(EndReason reason) {
+  switch (reason) {
+    case EndReason::kFinished:
+      return "finished";
+    case EndReason::kClosed:
+      return "closed";
+    default:
+      return "released";
+  }
+}
+
+}  // namespace
+
+Scout::Scout(const ScoutOptions& options, EventQueue& events)
+    : options_(options),
+      events_(events),
+      planner_(options.lane.precision == Precision::kEconomy ? 64 : 16),
+      event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  options_.lane.notes = &notes_;
+  options_.lane.notes_event_fd = event_.get();
+  rates_.stretch.set(1);
+}
+
+Scout::~Scout() {
+  request_mode(Lane::Mode::kClosed);
+  join();
+  for (auto& lane : lanes_) {
+    if (!lane) continue;
+    for (Command* command = lane->abandoned(); command != nullptr;) delete std::exchange(command, command->mailbox_next);
+  }
+  for (Note* note = notes_.take_all(); note != nullptr;) {
+    Note* const done = std::exchange(note, note->mailbox_next);
+    if (done->kind == Note::Kind::kCommandDone) delete static_cast<Command*>(done->about);
+  }
+  for (auto& [id, record] : records_) {
+    for (Member* member : record->members) member->~Member();
+  }
+}
+
+bool Scout::start() {
+  if (!event_) return false;
+  auto lane = std::make_unique<Lane>(options_.lane);
+  if (!lane->start()) return false;
+  lanes_open_ = 1;
+  lanes_published_[kMain].store(lane.get(), std::memory_order_release);
+  lanes_[kMain] = std::move(lane);
+
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_getcpuclockid(thread_.native_handle(), &thread_clock_);
+  return true;
+}
+
+void Scout::join() {
+  stopping_.store(true);
+  ring(event_.get());
+  if (thread_.joinable()) thread_.join();
+  for (auto& lane : lanes_) {
+    if (lane) lane->join();
+  }
+}
+
+uint64_t Scout::reserve_target(const TargetSpec& spec) {
+  const std::lock_guard lock(requests_mutex_);
+  Target* const target = targets_.allocate();
+  if (target == nullptr) return 0;
+  const uint64_t id = (++generation_ << kSlotBits) | targets_.index_of(target);
+  target->kind.set(spec.kind);
+  target->pid.set(spec.identity.pid);
+  target->run_length.set(spec.cycle.run);
+  target->stop_length.set(spec.cycle.stop);
+  target->id.set(id);
+  return id;
+}
+
+Target* Scout::find(uint64_t id) {
+  Target* const target = targets_.at(id & kSlotMask);
+  return (id & kSlotMask) < targets_.used() && target->id.get() == id && id != 0 ? target : nullptr;
+}
+
+void Scout::post(Request request) {
+  bool first = false;
+  {
+    const std::lock_guard lock(requests_mutex_);
+    first = requests_.empty();
+    requests_.push_back(std::move(request));
+  }
+  if (first) ring(event_.get());
+}
+
+void Scout::request_mode(Lane::Mode mode) {
+  if (mode == Lane::Mode::kClosed) closing_.store(true);
+  mode_.store(mode);
+  for (const auto& lane : lanes_published_) {
+    if (Lane* const open = lane.load(std::memory_order_acquire)) open->request(mode);
+  }
+}
+
+bool Scout::wait_for_mode(Nanos patience) {
+  return std::all_of(lanes_published_.begin(), lanes_published_.end(), [&](const auto& lane) {
+    Lane* const open = lane.load(std::memory_order_acquire);
+    return open == nullptr || open->wait_for_mode(patience);
+  });
+}
+
+std::vector<pid_t> Scout::members_of(uint64_t id) {
+  const std::lock_guard lock(records_mutex_);
+  std::vector<pid_t> pids;
+  const auto found = records_.find(id);
+  if (found == records_.end()) return pids;
+  for (const Member* member : found->second->members) pids.push_back(member->process.pid());
+  return pids;
+}
+
+Nanos Scout::cpu_spent(uint64_t id) {
+  const std::lock_guard lock(records_mutex_);
+  Nanos spent = 0;
+  const auto found = records_.find(id);
+  if (found == records_.end()) return 0;
+  for (const Member* member : found->second->members) spent += std::max<Nanos>(0, cpu_time(member->process.pid()) - member->cpu_at_add);
+  return spent;
+}
+
+void Scout::run() {
+  pthread_setname_np(pthread_self(), "hobble-scout");
+  favour_thread();
+  while (!stopping_.load()) {
+    const Nanos now = monotonic_now();
+    const Nanos wake_up = next_wake_up();
+    pollfd bell{.fd = event_.get(), .events = POLLIN, .revents = 0};
+    const timespec timeout = to_timespec(std::max<Nanos>(0, wake_up - now));
+    if (ppoll(&bell, 1, wake_up == kNever ? nullptr : &timeout, nullptr) > 0) {
+      uint64_t count = 0;
+      [[maybe_unused]] const ssize_t got = read(event_.get(), &count, sizeof count);
+    }
+    handle_notes();
+    handle_requests();
+    const Nanos later = monotonic_now();
+    read_members(later);
+    measure(later);
+  }
+}
+
+void Scout::handle_requests() {
+  std::vector<Request> requests;
+  {
+    const std::lock_guard lock(requests_mutex_);
+    requests.swap(requests_);
+  }
+  if (requests.empty()) return;
+  protection_ = Protection::current();
+  for (size_t i = 0; i < requests.size() && !stopping_.load(); ++i) {
+    switch (requests[i].kind) {
+      case Request::Kind::kAdd:
+        add(requests[i]);
+        break;
+      case Request::Kind::kUpdate:
+        update(requests[i]);
+        break;
+      case Request::Kind::kRelease:
+        release(requests[i].target);
+        break;
+    }
+    if (i % kRequestsAtOnce == kRequestsAtOnce - 1) handle_notes();
+  }
+}
+
+void Scout::add(const Request& request) {
+  Target* const target = find(request.target);
+  if (target == nullptr) return;
+  if (closing_.load()) {
+    fail(request.target, {Code::kClosed, request.spec.identity.pid, "the hobbler was closed before the target was added"});
+    return;
+  }
+  auto found = find_members(request.spec, options_.method, protection_, [this](pid_t pid) { return by_pid_.contains(pid); });
+  if (!found) {
+    fail(request.target, found.error());
+    return;
+  }
+  auto owned = std::make_unique<Record>();
+  Record& record = *owned;
+  record.target = target;
+  record.spec = request.spec;
+  if (!admit(record, request.spec.cycle, found->size())) {
+    fail(request.target, {Code::kOverload, request.spec.identity.pid,
+                          "hobbling one more target would take more CPU than maxShare allows even with periods four times as long; "
+                          "use longer run and stop times, fewer targets, or a higher maxShare"});
+    return;
+  }
+  {
+    const std::lock_guard lock(records_mutex_);
+    records_.emplace(request.target, std::move(owned));
+  }
+  if (request.spec.kind != TargetKind::kProcess) ++with_descendants_;
+  record.lane = choose_lane(*found);
+  Member* const chain = make_members(record, std::move(*found));
+  if (chain == nullptr) {
+    const Error error{Code::kNoDescriptors, request.spec.identity.pid, "the kernel would not watch the process for its exit (epoll watches are used up)"};
+    forget(record);
+    fail(request.target, error);
+    return;
+  }
+  plan_phase(record);
+  lanes_[record.lane]->prepare_for(records_.size() + 1);
+  post_to_lane(record, Command::Kind::kAdd, chain);
+}
+
+void Scout::update(const Request& request) {
+  const auto found = records_.find(request.target);
+  if (found == records_.end() || found->second->retired) return;
+  Record& record = *found->second;
+  if (!admit(record, request.spec.cycle, record.members.size())) {
+    events_.push({.type = Event::Type::kError,
+                  .target = request.target,
+                  .pid = record.spec.identity.pid,
+                  .code = code_name(Code::kOverload),
+                  .message = "the new cycle would take more CPU than maxShare allows; the old one stays"});
+    return;
+  }
+  record.spec.cycle = request.spec.cycle;
+  record.spec.phase_mode = request.spec.phase_mode;
+  record.spec.phase = request.spec.phase;
+  plan_phase(record);
+  if (!record.moving) post_to_lane(record, Command::Kind::kUpdate);
+}
+
+void Scout::release(uint64_t id) {
+  const auto found = records_.find(id);
+  if (found == records_.end() || found->second->retired) return;
+  Record& record = *found->second;
+  if (record.moving) {
+    record.release_asked = true;
+  } else {
+    post_to_lane(record, Command::Kind::kRemove);
+  }
+}
+
+void Scout::post_to_lane(Record& record, Command::Kind kind, Member* chain, EndReason reason) {
+  auto* const command = new Command{.kind = kind, .target = record.target, .members = chain, .cycle = record.spec.cycle, .reason = reason};
+  command->offset = record.placement.offset;
+  ++record.commands_under_way;
+  lanes_[record.lane]->post(command);
+}
+
+void Scout::handle_notes() {
+  for (Note* note = notes_.take_all(); note != nullptr;) handle(*std::exchange(note, note->mailbox_next));
+}
+
+void Scout::handle(Note& note) {
+  if (note.kind == Note::Kind::kMemberRetired) {
+    retire_member(*static_cast<Member*>(note.about));
+    return;
+  }
+  if (note.kind == Note::Kind::kLaneClosed || note.kind == Note::Kind::kFinished) {
+    const bool closed = note.kind == Note::Kind::kLaneClosed;
+    if (closed && --lanes_open_ == 0) finish_closing();
+    if (!closed && ++lanes_finished_ == lanes_open_) events_.push({.type = Event::Type::kFinished});
+    return;
+  }
+  const bool command_done = note.kind == Note::Kind::kCommandDone;
+  auto* const target = command_done ? static_cast<Command*>(note.about)->target : static_cast<Target*>(note.about);
+  if (command_done) delete static_cast<Command*>(note.about);
+  const auto found = records_.find(target->id.get());
+  if (found == records_.end()) return;
+  Record& record = *found->second;
+  switch (note.kind) {
+    case Note::Kind::kCommandDone:
+      --record.commands_under_way;
+      if (record.retired) finish_retirement(record);
+      break;
+    case Note::Kind::kTargetReady:
+      record.ready = true;
+      events_.push({.type = Event::Type::kReady, .target = target->id.get(), .pid = record.spec.identity.pid});
+      break;
+    case Note::Kind::kTargetEmpty:
+      read_record(record, true);
+      if (record.members.empty()) post_to_lane(record, Command::Kind::kRemove, nullptr, EndReason::kExit);
+      break;
+    case Note::Kind::kTargetSlow:
+      if (!record.retired && !record.moving && open_slow_lane()) {
+        post_to_lane(record, Command::Kind::kDetach);
+        record.moving = true;
+      }
+      break;
+    case Note::Kind::kTargetDetached:
+      finish_move(record);
+      break;
+    case Note::Kind::kTargetRetired:
+      retire_target(record);
+      break;
+    default:
+      break;
+  }
+}
+
+void Scout::retire_member(Member& member) {
+  const auto listed = by_pid_.find(member.process.pid());
+  if (listed != by_pid_.end() && listed->second == &member) by_pid_.erase(listed);
+  const auto found = records_.find(member.target->id.get());
+  if (found != records_.end()) {
+    Record& record = *found->second;
+    // COMMAND itself is its starter's to collect.
+    if (record.spec.adopt_orphans && member.process.pid() != record.spec.identity.pid) member.process.reap();
+    if (member.error != 0) {
+      char text[128];
+      record.failure = Error{Code::kNotPermitted, member.process.pid(),
+                             "process " + std::to_string(member.process.pid()) + " can no longer be signalled by us (" +
+                                 strerror_r(member.error, text, sizeof text) + "); it was let go"};
+    }
+    {
+      const std::lock_guard lock(records_mutex_);
+      std::erase(record.members, &member);
+    }
+    count_rate(record, record.spec.cycle, record.members.size());
+  }
+  member.~Member();
+  members_.release(&member);
+  if (found != records_.end() && found->second->retired) finish_retirement(*found->second);
+}
+
+// The lane has let the target go: its members, all resumed, are ours again.
+void Scout::retire_target(Record& record) {
+  Target& target = *record.target;
+  while (!target.members.empty()) {
+    Member* const member = target.members.first();
+    target.members.remove(member);
+    retire_member(*member);
+  }
+  record.retired = true;
+  finish_retirement(record);
+}
+
+// Commands that are under way may still bring members back: only then is the slot free for another target.
+void Scout::finish_retirement(Record& record) {
+  if (record.commands_under_way > 0 || !record.members.empty()) return;
+  tell_end(record);
+  forget(record);
+}
+
+void Scout::tell_end(const Record& record) {
+  const uint64_t id = record.target->id.get();
+  const pid_t pid = record.spec.identity.pid;
+  const EndReason reason = record.target->end_reason;
+  if (record.failure) {
+    events_.push({.type = Event::Type::kError, .target = id, .pid = pid, .code = code_name(record.failure->code), .message = record.failure->message});
+  } else if (reason == EndReason::kExit && !record.ready) {
+    events_.push({.type = Event::Type::kError,
+                  .target = id,
+                  .pid = pid,
+                  .code = code_name(Code::kNoSuchProcess),
+                  .message = "process " + std::to_string(pid) + " was gone before the first signal"});
+  } else if (reason == EndReason::kExit) {
+    events_.push({.type = Event::Type::kExit, .target = id, .pid = pid});
+  } else {
+    events_.push({.type = Event::Type::kReleased, .target = id, .pid = pid, .code = end_name(reason)});
+  }
+}
+
+void Scout::fail(uint64_t id, const Error& error) {
+  events_.push({.type = Event::Type::kError, .target = id, .pid = error.pid, .code = code_name(error.code), .message = error.message});
+  Target* const target = find(id);
+  if (target == nullptr) return;
+  const std::lock_guard lock(requests_mutex_);
+  target->id.set(0);
+  targets_.release(target);
+}
+
+void Scout::forget(Record& record) {
+  const uint64_t id = record.target->id.get();
+  if (record.spread) planner_.release(record.placement);
+  signals_per_second_ -= record.signals_per_second;
+  if (record.spec.kind != TargetKind::kProcess) --with_descendants_;
+  {
+    const std::lock_guard lock(requests_mutex_);
+    record.target->id.set(0);
+    targets_.release(record.target);
+  }
+  const std::lock_guard lock(records_mutex_);
+  records_.erase(id);
+}
+
+// The lanes are gone, and with them what was still on its way to them.
+void Scout::finish_closing() {
+  for (auto& lane : lanes_) {
+    if (!lane) continue;
+    lane->join();
+    for (Command* command = lane->abandoned(); command != nullptr;) delete std::exchange(command, command->mailbox_next);
+  }
+  handle_requests();
+  while (!records_.empty()) {
+    Record& record = *records_.begin()->second;
+    record.target->end_reason = EndReason::kClosed;
+    record.failure.reset();
+    record.ready = true;
+    for (Member* member : record.members) {
+      by_pid_.erase(member->process.pid());
+      member->~Member();
+    }
+    tell_end(record);
+    forget(record);
+  }
+  events_.push({.type = Event::Type::kClosed});
+}
+
+}  // namespace hobble

@@ -1,0 +1,163 @@
+// The helper thread: everything about targets that is slow. It opens pidfds, reads /proc, plans phases, hands targets to the lanes, takes back
+// what has ended, and tells JavaScript. It is an ordinary thread: no signal's timing depends on it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/event.h"
+#include "engine/lane.h"
+#include "engine/load.h"
+#include "engine/membership.h"
+#include "engine/pool.h"
+
+namespace hobble {
+
+struct ScoutOptions {
+  LaneOptions lane;
+  double most_share = 0.8;
+  SignalMethod method = SignalMethod::kPidfd;
+};
+
+// From JavaScript's thread.
+struct Request {
+  enum class Kind : uint8_t { kAdd, kUpdate, kRelease };
+  Kind kind = Kind::kAdd;
+  uint64_t target = 0;
+  TargetSpec spec;
+};
+
+// Written by the scout twice a second.
+struct RateCounters {
+  Counter<double> share, signals_per_second, wakeups_per_second;
+  Counter<int> stretch;
+};
+
+class Scout {
+ public:
+  static constexpr size_t kMostTargets = 1UL << 18;
+  enum LaneName : size_t { kMain = 0, kSlow = 1, kLanes = 2 };
+
+  Scout(const ScoutOptions& options, EventQueue& events);
+  ~Scout();
+  Scout(const Scout&) = delete;
+  Scout& operator=(const Scout&) = delete;
+
+  // Starts the main lane and the helper thread; false if the host has no thread or descriptor left for them.
+  bool start();
+
+  // Any thread. 0 when there is no room for another target.
+  uint64_t reserve_target(const TargetSpec& spec);
+  void post(Request request);
+  void request_mode(Lane::Mode mode);
+  bool wait_for_mode(Nanos patience);
+  // Ends the helper thread and the lanes, which must have been asked to close.
+  void join();
+  // Null when the id is no longer, or was never, a target. The counters may be read; look at `id` again afterwards.
+  Target* find(uint64_t id);
+  std::vector<pid_t> members_of(uint64_t id);
+  Nanos cpu_spent(uint64_t id);
+
+  // The slow lane is null until it is needed.
+  Lane* lane(LaneName name) const { return lanes_published_[name].load(std::memory_order_acquire); }
+  const RateCounters& rates() const { return rates_; }
+  Nanos thread_cpu_time() const { return read_clock(thread_clock_); }
+  bool memory_locked() const { return targets_.locked() && members_.locked(); }
+
+ private:
+  // The scout's own view of a target. `members` holds those that the lane has, or will have when it has obeyed.
+  struct Record {
+    Target* target = nullptr;
+    TargetSpec spec;
+    std::vector<Member*> members;
+    PhasePlanner::Placement placement;
+    LaneName lane = kMain;
+    int commands_under_way = 0;
+    bool spread = false;
+    bool ready = false;
+    bool retired = false;
+    bool moving = false;         // on its way to the slow lane: no command may be posted
+    bool release_asked = false;  // while it was moving
+    std::optional<Error> failure;
+    double signals_per_second = 0;
+  };
+
+  // scout.cc: the thread, requests, notes
+  void run();
+  Nanos next_wake_up() const;
+  void handle_requests();
+  void add(const Request& request);
+  void update(const Request& request);
+  void release(uint64_t id);
+  void handle_notes();
+  void handle(Note& note);
+  void retire_member(Member& member);
+  void retire_target(Record& record);
+  void finish_retirement(Record& record);
+  void fail(uint64_t id, const Error& error);
+  void forget(Record& record);
+  void tell_end(const Record& record);
+  void finish_closing();
+  void post_to_lane(Record& record, Command::Kind kind, Member* chain = nullptr, EndReason reason = EndReason::kReleased);
+  // readings.cc: members that come and go, load
+  Member* make_members(Record& record, std::vector<Found> found);
+  void read_members(Nanos now);
+  std::vector<Found> find_new_members(Record& record, bool full);
+  void read_record(Record& record, bool full);
+  void count_rate(Record& record, const Cycle& cycle, size_t members);
+  bool admit(Record& record, const Cycle& cycle, size_t members);
+  void set_stretch(int stretch);
+  void plan_phase(Record& record);
+  void measure(Nanos now);
+  LaneName choose_lane(const std::vector<Found>& found);
+  bool open_slow_lane();
+  void finish_move(Record& record);
+
+  ScoutOptions options_;
+  EventQueue& events_;
+  std::array<std::unique_ptr<Lane>, kLanes> lanes_;
+  std::array<std::atomic<Lane*>, kLanes> lanes_published_{};
+  cpu_set_t slow_cpus_{};
+
+  std::mutex requests_mutex_;  // guards the two below
+  std::vector<Request> requests_;
+  Pool<Target> targets_{kMostTargets};
+
+  std::mutex records_mutex_;  // the scout writes under it, so that others may read
+  std::unordered_map<uint64_t, std::unique_ptr<Record>> records_;
+
+  Pool<Member> members_{kMostTargets * 4};
+  std::unordered_map<pid_t, Member*> by_pid_;
+  Protection protection_;
+  PhasePlanner planner_;
+  Mailbox<Note> notes_;
+  UniqueFd event_;
+  std::thread thread_;
+  clockid_t thread_clock_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> closing_{false};
+  std::atomic<Lane::Mode> mode_{Lane::Mode::kCycling};
+  uint64_t generation_ = 0;
+
+  RateCounters rates_;
+  int lanes_open_ = 0;
+  int lanes_finished_ = 0;
+  size_t with_descendants_ = 0;  // records of trees and groups
+  double signals_per_second_ = 0;
+  Nanos next_reading_ = 0;
+  Nanos next_full_reading_ = 0;
+  Nanos next_measurement_ = 0;
+  Nanos measured_at_ = 0;
+  Nanos cpu_measured_ = 0;
+  uint64_t signals_measured_ = 0;
+  uint64_t wakeups_measured_ = 0;
+  bool cap_overload_told_ = false;
+};
+
+}  // namespace hobble

@@ -1,0 +1,107 @@
+// What is hobbled, and the messages about it that pass between the threads.
+//
+// Ownership: the helper thread (scout) makes targets and members, hands them to a timer thread (lane) with a command, and gets them back with a
+// note; what it handed over it does not touch until then. Fields marked "any thread" are counters.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/counter.h"
+#include "engine/deadline_heap.h"
+#include "engine/histogram.h"
+#include "engine/intrusive.h"
+#include "engine/process.h"
+#include "engine/schedule.h"
+
+namespace hobble {
+
+// The numbers are those of src/native.ts.
+enum class TargetKind : uint8_t { kProcess = 0, kGroup = 1, kTree = 2 };
+enum class TargetState : uint8_t { kPending = 0, kRunning = 1, kStopped = 2, kWaiting = 3, kPaused = 4, kGone = 5 };
+enum class EndReason : uint8_t { kExit, kReleased, kError, kFinished, kClosed };
+
+struct Target;
+struct Member;
+
+// From a lane to the scout. Each sort of note is part of what it speaks of, so sending one allocates nothing and can never fail.
+struct Note {
+  enum class Kind : uint8_t { kMemberRetired, kTargetReady, kTargetEmpty, kTargetRetired, kTargetDetached, kTargetSlow, kCommandDone, kLaneClosed, kFinished };
+  Note* mailbox_next = nullptr;
+  Kind kind;
+  void* about = nullptr;
+};
+
+// One process of a target.
+struct Member {
+  Process process;
+  Target* target = nullptr;
+
+  // The lane's.
+  ListLink<Member> siblings;  // in Target::members
+  bool attached = false;      // the lane has it in its target's list
+  bool stopped = false;       // our SIGSTOP went out, our SIGCONT did not
+  bool exit_seen = false;
+  int error = 0;  // errno of the signal that failed for good
+  Note retired{.kind = Note::Kind::kMemberRetired};
+
+  // The scout's.
+  Nanos cpu_at_add = 0;
+  Nanos cpu_at_read = -1;  // its CPU clock when its children were last read
+};
+
+struct alignas(64) Target : HeapPlace {
+  // Hot: the lane's, read and written at each signal.
+  TargetState phase_state = TargetState::kPending;
+  bool counts_for_cap = true;  // it used the CPU in its last run window
+  bool deferred = false;       // its run window had to wait for the cap
+  bool first_window = true;    // the present stop window began at `add`, not at a deadline
+  bool has_turn = false;       // it is counted as running under the cap
+  bool ready_noted = false;
+  bool empty_noted = false;
+  bool slow_noted = false;
+  bool retiring = false;
+  Cycle cycle;
+  Nanos offset = 0;      // of its phase
+  Nanos window = 0;      // length asked of the present window
+  Nanos start = 0;       // deadline of the next SIGCONT, or of the one that began the present run window
+  Nanos continued = 0;   // when the last SIGCONT went out
+  Nanos halted = 0;      // when the last SIGSTOP went out
+  Nanos stop_before = -1;  // length of the stop window before this run window; -1: it was cut short
+  Nanos cpu_before = 0;  // CPU time of its members when last looked at, for the cap
+  Nanos signal_cost = 0; // smoothed, for one SIGCONT to all its members
+  List<Member, &Member::siblings> members;  // parents before children
+  ListLink<Target> all;      // every target of the lane
+  ListLink<Target> waiting;  // those that wait for the cap
+  EndReason end_reason = EndReason::kExit;
+  Note ready_note{.kind = Note::Kind::kTargetReady};
+  Note empty_note{.kind = Note::Kind::kTargetEmpty};
+  Note slow_note{.kind = Note::Kind::kTargetSlow};
+  Note end_note{.kind = Note::Kind::kTargetRetired};
+
+  // Any thread may read. `id` is 0 while the slot is free: whoever reads looks at it before and after.
+  Counter<uint64_t> id;
+  Counter<TargetState> state;
+  Counter<TargetKind> kind;
+  Counter<pid_t> pid;
+  Counter<uint32_t> member_count;
+  Counter<uint64_t> cycles, signals, skipped_windows, deferred_windows;
+  Counter<Nanos> ran, stopped;  // sums over the cycles counted above
+  Counter<Nanos> run_length, stop_length, phase;
+  Counter<bool> wants_reading;  // a tree or group that was just stopped: look for new members
+  TargetHistogram run_error, stop_error;
+};
+
+// To a lane, from the scout. Given back with a kCommandDone note.
+struct Command {
+  enum class Kind : uint8_t { kAdd, kAppend, kUpdate, kRemove, kDetach };
+  Command* mailbox_next = nullptr;
+  Kind kind;
+  Target* target = nullptr;
+  Member* members = nullptr;  // kAdd, kAppend: a chain through siblings.next
+  Cycle cycle;
+  Nanos offset = 0;
+  EndReason reason = EndReason::kReleased;
+  Note done{.kind = Note::Kind::kCommandDone};
+};
+
+}  // namespace hobble

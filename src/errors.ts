@@ -1,0 +1,35 @@
+/** The one error class of the library. */
+
+/**
+ * - `ESRCH` no such process; `EPERM` it may not be signalled by us; `EINVAL` a value outside its range;
+ *   `EMFILE` no file descriptor left for it
+ * - `ERR_PROTECTED` PID 1, a kernel thread, ourselves or one of our ancestors
+ * - `ERR_IDENTITY` the PID belongs to another process than the one that was chosen
+ * - `ERR_BUSY` the process is a target already
+ * - `ERR_OVERLOAD` the engine would need more CPU than `maxShare` for it
+ * - `ERR_CLOSED` the hobbler was closed; `ERR_UNSUPPORTED` this host cannot do it
+ */
+export type HobbleErrorCode =
+  | "ESRCH"
+  | "EPERM"
+  | "EINVAL"
+  | "EMFILE"
+  | "ERR_PROTECTED"
+  | "ERR_IDENTITY"
+  | "ERR_BUSY"
+  | "ERR_OVERLOAD"
+  | "ERR_CLOSED"
+  | "ERR_UNSUPPORTED";
+
+export class HobbleError extends Error {
+  override readonly name = "HobbleError";
+  readonly code: HobbleErrorCode;
+  /** The process that the error is about, where there is one. */
+  readonly pid: number | undefined;
+
+  constructor(code: HobbleErrorCode, message: string, options: { pid?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.pid = options.pid;
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * The native side, declared: loads the two addons and types every function and class they export.
+ * Nothing else in the library touches the addons. Times are nanoseconds as JavaScript numbers (exact up to 104 days).
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { HobbleError } from "./errors.js";
+
+/** What a target is made of. The numbers are those of `TargetKind` in native/engine/target.h. */
+export const TargetKind = { process: 0, group: 1, tree: 2 } as const;
+/** How a phase is chosen. The numbers are those of `PhaseMode` in native/engine/schedule.h. */
+export const PhaseMode = { spread: 0, aligned: 1, offset: 2 } as const;
+/** The numbers are those of `RealtimeMode` in native/engine/realtime.h. */
+export const RealtimeMode = { auto: 0, require: 1, off: 2 } as const;
+/** The numbers are those of `Precision` in native/engine/lane.h. */
+export const Precision = { tight: 0, balanced: 1, economy: 2 } as const;
+
+export interface NativeEngineOptions {
+  realtime: number;
+  /** SCHED_FIFO priority of the timer thread, 1..98. */
+  priority: number;
+  /** CPU to pin the timer thread to; -1 for none. */
+  cpu: number;
+  precision: number;
+  /** Most targets that run at once: 0 = automatic (no cap under SCHED_FIFO), -1 = no cap, n = exactly n. */
+  concurrency: number;
+  /** Share of one CPU that the engine may use itself, 0..1. */
+  maxShare: number;
+  /** Resume and release everything after this time; 0 = never. */
+  forNs: number;
+  /** For tests: act as on a kernel without pidfds. */
+  forceKill: boolean;
+}
+
+export interface NativeTargetSpec {
+  kind: number;
+  pid: number;
+  /** Start time in clock ticks after boot (field 22 of /proc/PID/stat); -1 = not given. */
+  startTime: number;
+  /** Inode of a pidfd of the process; 0n = not given. */
+  inode: bigint;
+  runNs: number;
+  stopNs: number;
+  phaseMode: number;
+  phaseNs: number;
+  /** For a tree: processes that the kernel hands to us as subreaper belong to it too, and are reaped by us. */
+  adoptOrphans: boolean;
+}
+
+/** What happened, in the order it happened; drained by JavaScript when the engine calls `onEvents`. */
+export interface NativeEvent {
+  type: "ready" | "exit" | "error" | "released" | "overload" | "finished" | "closed";
+  /** The target, 0 for the engine itself. */
+  id: number;
+  pid: number;
+  /** For "error": the code of the HobbleError. For "overload": "concurrency" | "cpu". For "released": "released" | "finished" | "closed". */
+  code: string;
+  message: string;
+  /** For "overload": periods are lengthened by this factor (1 = not at all). */
+  stretch: number;
+}
+
+/** Quantiles of a histogram, in nanoseconds, of absolute values. */
+export interface NativeQuantiles {
+  count: number;
+  mean: number;
+  p50: number;
+  p90: number;
+  p99: number;
+  p999: number;
+  max: number;
+}
+
+export interface NativeEngineStats {
+  /** "fifo" | "slice" (ordinary, with a short EEVDF slice) | "other" */
+  scheduler: string;
+  /** Priority obtained under SCHED_FIFO, else 0. */
+  priority: number;
+  /** EEVDF slice obtained, ns; 0 = the kernel's default. */
+  sliceNs: number;
+  lockedMemory: boolean;
+  /** CPU pinned to, -1 = none. */
+  cpu: number;
+  /** Why SCHED_FIFO was not obtained, "" if it was. */
+  realtimeError: string;
+  /** "pidfd" | "kill" */
+  signalMethod: string;
+  /** Cap on targets running at once; 0 = none. */
+  concurrency: number;
+  targets: number;
+  members: number;
+  signals: number;
+  wakeups: number;
+  skippedWindows: number;
+  deferredWindows: number;
+  /** Wall time since the engine started, ns. */
+  elapsedNs: number;
+  /** CPU time of the timer threads, ns. */
+  cpuNs: number;
+  /** CPU time of the helper thread, ns. */
+  scoutCpuNs: number;
+  /** Part of cpuNs spent spinning, ns. */
+  spinNs: number;
+  signalsPerSecond: number;
+  wakeupsPerSecond: number;
+  /** Share of one CPU that the timer threads used in the last second or so. */
+  share: number;
+  /** Learned cost of a signal, ns. */
+  signalCostNs: number;
+  /** Factor by which periods are lengthened now: 1, 2 or 4. */
+  stretch: number;
+  lateness: NativeQuantiles;
+  runError: NativeQuantiles;
+  stopError: NativeQuantiles;
+  wakeLatency: NativeQuantiles;
+}
+
+/** Index of each figure in the block that `targetStats` fills for each target. */
+export const TargetField = {
+  id: 0,
+  kind: 1,
+  pid: 2,
+  /** 0 pending, 1 running, 2 stopped, 3 waiting for the concurrency cap, 4 paused, 5 gone */
+  state: 3,
+  members: 4,
+  cycles: 5,
+  signals: 6,
+  skippedWindows: 7,
+  deferredWindows: 8,
+  /** Sum of all finished run windows, ns; likewise stop windows. */
+  ranNs: 9,
+  stoppedNs: 10,
+  /** Mean signed error, then quantiles of the absolute error, ns. */
+  runErrorMean: 11,
+  runErrorP50: 12,
+  runErrorP99: 13,
+  runErrorMax: 14,
+  stopErrorMean: 15,
+  stopErrorP50: 16,
+  stopErrorP99: 17,
+  stopErrorMax: 18,
+  runNs: 19,
+  stopNs: 20,
+  phaseNs: 21,
+  /** CPU time spent by the living members since they were added, ns. NaN when not asked for. */
+  cpuNs: 22,
+  /** Finished stop windows: those summed up in stoppedNs. Finished run windows are `cycles`. */
+  stops: 23,
+} as const;
+export const TARGET_FIELDS = 24;
+
+export interface NativeEngine {
+  /** Hands the target to the helper thread; returns its id (> 0). Never blocks. */
+  add(spec: NativeTargetSpec): number;
+  update(id: number, runNs: number, stopNs: number, phaseMode: number, phaseNs: number): void;
+  /** Resume and forget a target; a "released" event follows. */
+  release(id: number): void;
+  /** Resume everything and keep it running; returns when done. */
+  pause(): void;
+  resume(): void;
+  /** Takes all events that have not been taken yet. */
+  drain(): NativeEvent[];
+  stats(): NativeEngineStats;
+  /** Fills TARGET_FIELDS numbers for each id (NaN in field `id` for unknown ones). `withCpu` reads the members' CPU clocks (1 µs each). */
+  targetStats(ids: Float64Array, out: Float64Array, withCpu: boolean): void;
+  /** PIDs of the members now, parents before children. */
+  members(id: number): number[];
+  /** Begin closing: everything is resumed, then a "closed" event comes. */
+  close(): void;
+  /** Close and wait: everything is resumed when it returns. Idempotent. */
+  closeNow(): void;
+  ref(): void;
+  unref(): void;
+}
+
+interface EngineAddon {
+  Engine: new (options: NativeEngineOptions, onEvents: () => void) => NativeEngine;
+}
+
+/** One line of /proc/PID/stat and friends, as far as the library needs it. */
+export interface ProcessIdentity {
+  pid: number;
+  parentPid: number;
+  processGroup: number;
+  session: number;
+  /** Clock ticks after boot. */
+  startTime: number;
+  /** Inode of a pidfd; 0n where the kernel has no pidfs (before 6.9). */
+  inode: bigint;
+  name: string;
+  state: string;
+  threads: number;
+  kernelThread: boolean;
+}
+
+/** Result of each probe: "" = yes, otherwise why not (strerror text). */
+export interface HostProbe {
+  fifo: string;
+  shortSlice: string;
+  pidfdOpen: string;
+  pidfdSendSignal: string;
+  pidfdInode: string;
+  lockMemory: string;
+  processEvents: string;
+  procChildren: string;
+  /** Bytes; -1 = unlimited. */
+  memlockLimit: number;
+  openFilesSoft: number;
+  openFilesHard: number;
+  rtprioLimit: number;
+}
+
+/** What happens to a command. "not-run", "exited" and "killed" are its end. */
+export interface CommandEvent {
+  type: "signal" | "stopped" | "not-run" | "exited" | "killed";
+  /** A signal number; for "exited" the exit code, for "not-run" the errno of exec. "stopped" is never by SIGSTOP. */
+  value: number;
+  /** For "signal": it was passed on. Otherwise the command has it already, from whoever sent it to the whole process group. */
+  passedOn: boolean;
+  /** CLOCK_MONOTONIC, ns. */
+  atNs: number;
+}
+
+export interface HeldCommand {
+  readonly pid: number;
+  /** It runs. */
+  letGo(): void;
+  /** It ends without having run. */
+  abandon(): void;
+}
+
+export interface HostAddon {
+  /** Undefined when there is no such process. */
+  identify(pid: number): ProcessIdentity | undefined;
+  /** CPU time of a process so far, ns (clock_gettime on its CPU clock), or -1 if it is gone. */
+  cpuTimeNs(pid: number): number;
+  /** CLOCK_MONOTONIC, ns. */
+  monotonicNs(): number;
+  /** Sends a signal to the very process that was identified. False when it is gone or may not be signalled. */
+  signalProcess(pid: number, startTime: number, inode: bigint, signal: number): boolean;
+  probe(): HostProbe;
+  /**
+   * Forks a child that runs a command when let go. It is in our process group, on our terminal, with our standard streams, the default action for
+   * every signal and none blocked. From now on the orphans of its descendants become our children (PR_SET_CHILD_SUBREAPER), and signals sent to
+   * us are passed on to it (native/host/relay.h says which, and when not) and do not end us. Once in a process, on its main thread.
+   *
+   * @param words the command and its arguments, each ended by a zero byte
+   * @param inheritedFds descriptors >= 3 that it shall have
+   * @param openFiles its soft limit on open files; -1 = unlimited
+   */
+  holdCommand(words: Buffer, inheritedFds: Int32Array, openFiles: number, onEvent: (event: CommandEvent) => void): HeldCommand;
+  /** Does to this process what a job control signal does to a program that leaves it alone: stops it. Returns when continued. */
+  stopSelf(signal: number): void;
+  /** Does to this process what a signal does to a program that it kills. Nothing else runs: no exit handler, no clean-up. */
+  dieOf(signal: number): never;
+  /** _exit(2). Without Node's exit handlers, one of which puts the terminal back to how it was when Node started. */
+  exitNow(code: number): never;
+  /** Ask the kernel to send `signal` to this process when the thread that forked it dies. */
+  setParentDeathSignal(signal: number): void;
+}
+
+/** The package's root, seen from dist/native.js. */
+const packageRoot = fileURLToPath(new URL("..", import.meta.url));
+
+/** The compiled addon, or a HobbleError with ERR_UNSUPPORTED that says why it cannot be had here. */
+function load<T>(name: "engine" | "host"): T {
+  if (process.platform !== "linux") {
+    throw new HobbleError("ERR_UNSUPPORTED", `hobble works on Linux only; this is ${process.platform}`);
+  }
+  const require = createRequire(import.meta.url);
+  try {
+    return require(`${packageRoot}/build/Release/hobble_${name}.node`) as T;
+  } catch (cause) {
+    throw new HobbleError(
+      "ERR_UNSUPPORTED",
+      `the native addon of hobble could not be loaded: ${(cause as Error).message}; run "npm rebuild hobble" (needs a C++20 compiler, make and Python 3)`,
+      { cause },
+    );
+  }
+}
+
+let engineAddon: EngineAddon | undefined;
+let hostAddon: HostAddon | undefined;
+
+export function createEngine(options: NativeEngineOptions, onEvents: () => void): NativeEngine {
+  engineAddon ??= load<EngineAddon>("engine");
+  return new engineAddon.Engine(options, onEvents);
+}
+
+export function host(): HostAddon {
+  hostAddon ??= load<HostAddon>("host");
+  return hostAddon;
+}
