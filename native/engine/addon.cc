@@ -78,11 +78,14 @@ Napi::Object quantiles_object(Napi::Env env, const Quantiles& quantiles) {
 }
 
 // As TargetField in src/native.ts numbers them.
-constexpr size_t kTargetFields = 24;
+constexpr size_t kTargetFields = 23;
 
 void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
   const Quantiles run = quantiles_of(target.run_error);
   const Quantiles stop = quantiles_of(target.stop_error);
+  // A stop window that the cap has made long counts while it lasts, or the duty would look better than it is.
+  const Nanos waiting_since = target.waiting_since.get();
+  const Nanos waiting = waiting_since == 0 ? 0 : hobble::monotonic_now() - waiting_since;
   const double fields[] = {
       static_cast<double>(id),
       static_cast<double>(target.kind.get()),
@@ -94,7 +97,7 @@ void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
       static_cast<double>(target.skipped_windows.get()),
       static_cast<double>(target.deferred_windows.get()),
       static_cast<double>(target.ran.get()),
-      static_cast<double>(target.stopped.get()),
+      static_cast<double>(target.stopped.get() + waiting),
       run.mean,
       run.p50,
       run.p99,
@@ -107,7 +110,6 @@ void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
       static_cast<double>(target.stop_length.get()),
       static_cast<double>(target.phase.get()),
       NAN,
-      0,
   };
   static_assert(std::size(fields) == kTargetFields);
   std::copy(std::begin(fields), std::end(fields), out);

@@ -10,6 +10,9 @@ namespace hobble {
 template <class T>
 class Counter {
  public:
+  constexpr Counter() = default;
+  constexpr explicit Counter(T value) : value_(value) {}
+
   void add(T amount) { value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed); }
   void set(T value) { value_.store(value, std::memory_order_relaxed); }
   T get() const { return value_.load(std::memory_order_relaxed); }

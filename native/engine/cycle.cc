@@ -117,9 +117,7 @@ Nanos Lane::begin_run(Target& target, Nanos deadline, Nanos now) {
     heap_.remove(&target);
     waiting_.append(&target);
     set_state(target, TargetState::kWaiting);
-    target.deferred = true;
-    target.deferred_windows.add(1);
-    counters_.deferred_windows.add(1);
+    target.waiting_since.set(target.halted);
     return now;
   }
   enter_run(target, deadline, now);
@@ -166,6 +164,13 @@ Nanos Lane::admit_waiting(Nanos now) {
   while (!waiting_.empty() && take_turn(*waiting_.first())) {
     Target& target = *waiting_.first();
     waiting_.remove(&target);
+    target.waiting_since.set(0);
+    // Whose turn comes in the very moment when another's ends has hardly waited.
+    target.deferred = now - target.start > kShortestWindow;
+    if (target.deferred) {
+      target.deferred_windows.add(1);
+      counters_.deferred_windows.add(1);
+    }
     const Nanos period = target.cycle.period() * stretch_.load(std::memory_order_relaxed);
     const Nanos missed = (now - target.start) / period;
     if (missed > 0) {
@@ -174,7 +179,7 @@ Nanos Lane::admit_waiting(Nanos now) {
       counters_.skipped_windows.add(static_cast<uint64_t>(missed));
       counters_.cap_exceeded.set(true);
     }
-    enter_run(target, now, now);
+    enter_run(target, target.deferred ? now : target.start, now);
     const Nanos after = monotonic_now();
     learn_cost(target, after - now, true);
     heap_.push(now + target.window, &target);
@@ -232,10 +237,6 @@ void Lane::unpause(Target& target, Nanos now) {
   target.first_window = true;
   target.deferred = false;
   set_state(target, TargetState::kStopped);
-  if (cap_spares_idle_ && cap_ > 0) {
-    look_at_demand(target);
-    target.counts_for_cap = true;
-  }
   const Nanos period = target.cycle.period() * stretch_.load(std::memory_order_relaxed);
   target.start = next_occurrence(now + kShortestWindow, period, target.offset);
   heap_.push(target.start, &target);
@@ -245,6 +246,7 @@ void Lane::pause(Target& target) {
   continue_members(target);
   if (target.queued()) heap_.remove(&target);
   if (target.phase_state == TargetState::kWaiting) waiting_.remove(&target);
+  target.waiting_since.set(0);
   give_turn_back(target);
   set_state(target, TargetState::kPaused);
 }

@@ -11,7 +11,11 @@
 namespace hobble {
 namespace {
 
+#ifdef __SANITIZE_THREAD__
+constexpr size_t kStackBytes = 1024UL * 1024;  // ThreadSanitizer's own data lies there too
+#else
 constexpr size_t kStackBytes = 256UL * 1024;
+#endif
 constexpr size_t kMostTargets = 1UL << 20;
 constexpr int kEventsAtOnce = 64;
 // Commands between two looks at the deadlines: 16 first SIGSTOPs take about 100 us.
@@ -127,8 +131,9 @@ void Lane::run() {
   counters_.signal_cost.set(5 * kMicrosecond);
   started_.store(true, std::memory_order_release);
 
-  while (mode_reached_.load(std::memory_order_relaxed) != Mode::kClosed) {
+  for (;;) {
     obey_mode();
+    if (mode_reached_.load(std::memory_order_relaxed) == Mode::kClosed) return;
     obey_commands(kCommandsAtOnce);
     const Nanos now = serve_due(monotonic_now());
     if (now >= options_.finish_at && !finished_) {

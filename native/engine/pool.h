@@ -5,6 +5,7 @@
 #include <new>
 #include <vector>
 
+#include "engine/counter.h"
 #include "engine/realtime.h"
 
 namespace hobble {
@@ -22,9 +23,12 @@ class Pool {
       free_.pop_back();
       return new (slot) T();
     }
-    if (used_ == most_ || !memory_.valid()) return nullptr;
-    locked_ = memory_.prepare((used_ + 1) * sizeof(T)) && locked_;
-    return new (at(used_++)) T();
+    const size_t number = used_.get();
+    if (number == most_ || !memory_.valid()) return nullptr;
+    locked_.set(memory_.prepare((number + 1) * sizeof(T)));
+    T* const slot = new (at(number)) T();
+    used_.set(number + 1);
+    return slot;
   }
 
   // The caller has ended whatever the object held; its memory stays readable, because other threads may still look at its counters.
@@ -32,13 +36,14 @@ class Pool {
 
   T* at(size_t index) { return reinterpret_cast<T*>(memory_.base()) + index; }
   size_t index_of(const T* item) const { return static_cast<size_t>(item - reinterpret_cast<const T*>(memory_.base())); }
-  size_t used() const { return used_; }
-  bool locked() const { return locked_; }
+  // Any thread.
+  size_t used() const { return used_.get(); }
+  bool locked() const { return locked_.get(); }
 
  private:
   size_t most_;
-  size_t used_ = 0;
-  bool locked_ = true;
+  Counter<size_t> used_;
+  Counter<bool> locked_{true};
   LockedMemory memory_;
   std::vector<T*> free_;
 };

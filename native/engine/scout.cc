@@ -223,6 +223,7 @@ void Scout::add(const Request& request) {
   }
   if (request.spec.kind != TargetKind::kProcess) ++with_descendants_;
   record.lane = choose_lane(*found);
+  target->counts_for_cap = std::any_of(found->begin(), found->end(), [](const Found& one) { return one.stat.state == 'R'; });
   Member* const chain = make_members(record, std::move(*found));
   if (chain == nullptr) {
     const Error error{Code::kNoDescriptors, request.spec.identity.pid, "the kernel would not watch the process for its exit (epoll watches are used up)"};
@@ -277,23 +278,24 @@ void Scout::handle_notes() {
 }
 
 void Scout::handle(Note& note) {
-  if (note.kind == Note::Kind::kMemberRetired) {
+  const Note::Kind kind = note.kind;  // the note goes with what it is about
+  if (kind == Note::Kind::kMemberRetired) {
     retire_member(*static_cast<Member*>(note.about));
     return;
   }
-  if (note.kind == Note::Kind::kLaneClosed || note.kind == Note::Kind::kFinished) {
-    const bool closed = note.kind == Note::Kind::kLaneClosed;
+  if (kind == Note::Kind::kLaneClosed || kind == Note::Kind::kFinished) {
+    const bool closed = kind == Note::Kind::kLaneClosed;
     if (closed && --lanes_open_ == 0) finish_closing();
     if (!closed && ++lanes_finished_ == lanes_open_) events_.push({.type = Event::Type::kFinished});
     return;
   }
-  const bool command_done = note.kind == Note::Kind::kCommandDone;
+  const bool command_done = kind == Note::Kind::kCommandDone;
   auto* const target = command_done ? static_cast<Command*>(note.about)->target : static_cast<Target*>(note.about);
   if (command_done) delete static_cast<Command*>(note.about);
   const auto found = records_.find(target->id.get());
   if (found == records_.end()) return;
   Record& record = *found->second;
-  switch (note.kind) {
+  switch (kind) {
     case Note::Kind::kCommandDone:
       --record.commands_under_way;
       if (record.retired) finish_retirement(record);

@@ -52,7 +52,7 @@ struct Member {
 struct alignas(64) Target : HeapPlace {
   // Hot: the lane's, read and written at each signal.
   TargetState phase_state = TargetState::kPending;
-  bool counts_for_cap = true;  // it used the CPU in its last run window
+  bool counts_for_cap = true;  // it used the CPU in its last run window; set by the scout for the first
   bool deferred = false;       // its run window had to wait for the cap
   bool first_window = true;    // the present stop window began at `add`, not at a deadline
   bool has_turn = false;       // it is counted as running under the cap
@@ -86,6 +86,7 @@ struct alignas(64) Target : HeapPlace {
   Counter<uint32_t> member_count;
   Counter<uint64_t> cycles, signals, skipped_windows, deferred_windows;
   Counter<Nanos> ran, stopped;  // sums over the cycles counted above
+  Counter<Nanos> waiting_since;  // began the stop window that the cap makes longer; 0 = it does not wait
   Counter<Nanos> run_length, stop_length, phase;
   Counter<bool> wants_reading;  // a tree or group that was just stopped: look for new members
   TargetHistogram run_error, stop_error;

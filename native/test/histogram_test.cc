@@ -1,0 +1,40 @@
+#include "engine/histogram.h"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+
+using namespace hobble;  // NOLINT(google-build-using-namespace)
+
+TEST_CASE("histogram: every value falls into a bucket whose middle is near it") {
+  for (Nanos value = 2048; value < 30 * kSecond; value += value / 7 + 1) {
+    const double middle = EngineHistogram::value_of(EngineHistogram::bucket_of(value));
+    REQUIRE(middle == doctest::Approx(static_cast<double>(value)).epsilon(0.04));
+    const double coarse = TargetHistogram::value_of(TargetHistogram::bucket_of(value));
+    if (value > 1024 && value < 2 * kSecond) REQUIRE(coarse == doctest::Approx(static_cast<double>(value)).epsilon(0.26));
+  }
+}
+
+TEST_CASE("histogram: too large a value goes into the last bucket, and the maximum tells it") {
+  auto histogram = std::make_unique<TargetHistogram>();
+  histogram->record(3600 * kSecond);
+  CHECK(TargetHistogram::bucket_of(3600 * kSecond) == TargetHistogram::kBuckets - 1);
+  CHECK(quantiles_of(*histogram).max == 3600e9);
+}
+
+TEST_CASE("histogram: quantiles of absolute values, mean of signed ones") {
+  auto histogram = std::make_unique<EngineHistogram>();
+  for (Nanos value = 1; value <= 1000; ++value) histogram->record(value % 2 == 0 ? value * 1000 : -value * 1000);
+  const Quantiles quantiles = quantiles_of(*histogram);
+  CHECK(quantiles.count == 1000);
+  CHECK(quantiles.p50 == doctest::Approx(500e3).epsilon(0.04));
+  CHECK(quantiles.p99 == doctest::Approx(990e3).epsilon(0.04));
+  CHECK(quantiles.max == 1e6);
+  CHECK(quantiles.mean == doctest::Approx(500));
+}
+
+TEST_CASE("histogram: empty, all zero") {
+  auto histogram = std::make_unique<EngineHistogram>();
+  CHECK(quantiles_of(*histogram).count == 0);
+  CHECK(quantiles_of(*histogram).p99 == 0);
+}
