@@ -18,11 +18,14 @@
             "native/engine/engine.cc",
             "native/engine/histogram.cc",
             "native/engine/lane.cc",
+            "native/engine/lane_targets.cc",
+            "native/engine/membership.cc",
+            "native/engine/planning.cc",
             "native/engine/process.cc",
             "native/engine/procfs.cc",
-            "native/engine/membership.cc",
             "native/engine/readings.cc",
             "native/engine/realtime.cc",
+            "native/engine/retirement.cc",
             "native/engine/schedule.cc",
             "native/engine/scout.cc"
           ]

@@ -102,6 +102,9 @@ class Lane {
   bool take_turn(Target& target);
   void give_turn_back(Target& target);
   Nanos admit_waiting(Nanos now);
+  void learn_cost(Target& target, Nanos took, bool continued);
+  void look_at_demand(Target& target);
+  // lane_targets.cc: targets that come, change and go; their members' signals
   void attach(Target& target, Member* chain);
   void add(Target& target, Nanos now);
   void update(Target& target, const Cycle& cycle, Nanos offset, Nanos now);
@@ -115,8 +118,6 @@ class Lane {
   void drop(Member& member);
   void note_empty(Target& target);
   void note_ready(Target& target);
-  void learn_cost(Target& target, Nanos took, bool continued);
-  void look_at_demand(Target& target);
   void ask_for_reading(Target& target, Nanos now);
   void set_state(Target& target, TargetState state);
 

@@ -1,4 +1,4 @@
-// Part of class Scout: members that come and go, what all of it costs, and where it is put.
+// Members that come: trees and groups are read again and again. Part of class Scout; everything here runs on the scout's thread.
 #include <algorithm>
 
 #include "engine/scout.h"
@@ -12,12 +12,6 @@ constexpr Nanos kReadingInterval = 100 * kMillisecond;
 constexpr Nanos kFullReadingInterval = 1 * kSecond;
 // Reading may take this share of the helper thread's time, then it becomes rarer.
 constexpr Nanos kReadingThinning = 10;
-constexpr Nanos kMeasureInterval = 500 * kMillisecond;
-// Targets with more threads than this, counted over all members, begin on the slow lane: 0.3 ms for a SIGCONT to 100 threads.
-constexpr uint32_t kManyThreads = 64;
-// Nearest and farthest that two targets of one slot are put.
-constexpr Nanos kLeastDistance = 2 * kMicrosecond;
-constexpr Nanos kMostDistance = 8 * kMicrosecond;
 
 }  // namespace
 
@@ -104,144 +98,6 @@ std::vector<Found> Scout::find_new_members(Record& record, bool full) {
   if (group != 0 && full) take(find_group(group, options_.method, protection_, skip));
   for (size_t i = 0; i < all.size(); ++i) take(find_children(all[i].process.pid(), group, options_.method, protection_, skip));
   return all;
-}
-
-void Scout::count_rate(Record& record, const Cycle& cycle, size_t members) {
-  const double rate = signal_rate(cycle, members);
-  signals_per_second_ += rate - record.signals_per_second;
-  record.signals_per_second = rate;
-}
-
-// False if that is more than the engine may use, even when all periods are lengthened; then nothing has changed.
-bool Scout::admit(Record& record, const Cycle& cycle, size_t members) {
-  const double total = signals_per_second_ - record.signals_per_second + signal_rate(cycle, members);
-  const int stretch = stretch_for(predicted_share(total, lanes_[kMain]->counters().signal_cost.get()), options_.most_share);
-  if (stretch == 0) return false;
-  count_rate(record, cycle, members);
-  if (stretch > rates_.stretch.get()) set_stretch(stretch);
-  return true;
-}
-
-void Scout::set_stretch(int stretch) {
-  const bool more = stretch > rates_.stretch.get();
-  rates_.stretch.set(stretch);
-  for (auto& lane : lanes_) {
-    if (lane) lane->set_stretch(stretch);
-  }
-  if (!more) return;
-  events_.push({.type = Event::Type::kOverload,
-                .code = "cpu",
-                .message = "the engine would use more CPU than maxShare: all run and stop times are lengthened " + std::to_string(stretch) +
-                           " times, duties are kept",
-                .stretch = stretch});
-}
-
-void Scout::plan_phase(Record& record) {
-  const Cycle& cycle = record.spec.cycle;
-  if (record.spread) planner_.release(record.placement);
-  record.spread = record.spec.phase_mode == PhaseMode::kSpread;
-  if (record.spread) {
-    const Nanos distance = options_.lane.precision == Precision::kEconomy
-                               ? 0
-                               : std::clamp(lanes_[kMain]->counters().signal_cost.get(), kLeastDistance, kMostDistance);
-    record.placement = planner_.place(cycle, static_cast<uint32_t>(std::max<size_t>(1, record.members.size())), distance);
-  } else {
-    record.placement = {};
-    record.placement.offset = record.spec.phase_mode == PhaseMode::kOffset ? record.spec.phase % cycle.period() : 0;
-  }
-}
-
-void Scout::measure(Nanos now) {
-  if (now < next_measurement_) return;
-  Nanos cpu = 0;
-  uint64_t signals = 0;
-  uint64_t wakeups = 0;
-  for (const auto& lane : lanes_) {
-    if (!lane) continue;
-    cpu += lane->thread_cpu_time();
-    signals += lane->counters().signals.get();
-    wakeups += lane->counters().wakeups.get();
-    if (lane->counters().cap_exceeded.get() && !cap_overload_told_) {
-      cap_overload_told_ = true;
-      events_.push({.type = Event::Type::kOverload,
-                    .code = "concurrency",
-                    .message = "more targets want to run than may run at once (concurrency " + std::to_string(lane->concurrency()) +
-                               "): run windows are deferred in turn, so each target gets less than its duty"});
-    }
-  }
-  const auto elapsed = static_cast<double>(now - measured_at_);
-  if (measured_at_ != 0 && elapsed > 0) {
-    rates_.share.set(static_cast<double>(cpu - cpu_measured_) / elapsed);
-    rates_.signals_per_second.set(static_cast<double>(signals - signals_measured_) * kSecond / elapsed);
-    rates_.wakeups_per_second.set(static_cast<double>(wakeups - wakeups_measured_) * kSecond / elapsed);
-  }
-  cpu_measured_ = cpu;
-  signals_measured_ = signals;
-  wakeups_measured_ = wakeups;
-  measured_at_ = now;
-  next_measurement_ = now + kMeasureInterval;
-
-  // What was foretold, or what is seen, whichever is worse; back only with some room, so that it does not swing.
-  const int present = rates_.stretch.get();
-  const double foretold = predicted_share(signals_per_second_, lanes_[kMain]->counters().signal_cost.get());
-  const double demand = std::max(foretold, rates_.share.get() * present);
-  const int needed = stretch_for(demand, options_.most_share);
-  const int wanted = needed == 0 ? kMostStretch : needed;
-  if (wanted > present || stretch_for(demand, options_.most_share * 0.8) == wanted) {
-    if (wanted != present) set_stretch(wanted);
-  }
-}
-
-Scout::LaneName Scout::choose_lane(const std::vector<Found>& found) {
-  uint32_t threads = 0;
-  for (const Found& one : found) threads += one.stat.threads;
-  return threads > kManyThreads + found.size() && open_slow_lane() ? kSlow : kMain;
-}
-
-// The main thread keeps one CPU for itself, the slow one stays off it: a SIGCONT to a process of 1,000 threads runs for 3 ms with interrupts off,
-// and a timer of that CPU would wait so long. With a cap, or on one CPU, there is no second lane.
-bool Scout::open_slow_lane() {
-  if (lanes_[kSlow]) return true;
-  Lane& main = *lanes_[kMain];
-  if (closing_.load() || main.concurrency() != 0 || !main.scheduling().fifo) return false;
-  const int reserved = set_aside_cpu(slow_cpus_);
-  if (reserved < 0 || (options_.lane.cpu >= 0 && options_.lane.cpu != reserved)) {
-    if (reserved < 0) return false;
-    CPU_SET(static_cast<unsigned>(reserved), &slow_cpus_);
-    CPU_CLR(static_cast<unsigned>(options_.lane.cpu), &slow_cpus_);
-  }
-  LaneOptions options = options_.lane;
-  options.priority = std::max(1, options.priority - 1);
-  options.cpu = -1;
-  options.cpus = &slow_cpus_;
-  options.reports_slow_targets = false;
-  auto lane = std::make_unique<Lane>(options);
-  if (!lane->start()) return false;
-  lane->set_stretch(rates_.stretch.get());
-  if (options_.lane.cpu < 0) {
-    cpu_set_t own;
-    CPU_ZERO(&own);
-    CPU_SET(static_cast<unsigned>(reserved), &own);
-    main.stay_on(own);
-  }
-  ++lanes_open_;
-  lanes_published_[kSlow].store(lane.get());
-  lanes_[kSlow] = std::move(lane);
-  // Whoever paused or closed the engine meanwhile did not see it yet.
-  lanes_[kSlow]->request(mode_.load());
-  return true;
-}
-
-// The main lane has let go of it, all members running: the slow lane takes it over.
-void Scout::finish_move(Record& record) {
-  record.moving = false;
-  Member* const chain = record.target->members.first();
-  record.target->members = {};
-  record.lane = kSlow;
-  for (const Member* member = chain; member != nullptr; member = member->siblings.next) lanes_[kSlow]->watch_exit(const_cast<Member*>(member));
-  lanes_[kSlow]->prepare_for(records_.size() + 1);
-  post_to_lane(record, Command::Kind::kAdd, chain);
-  if (record.release_asked) post_to_lane(record, Command::Kind::kRemove);
 }
 
 }  // namespace hobble

@@ -88,13 +88,15 @@ class Scout {
     double signals_per_second = 0;
   };
 
-  // scout.cc: the thread, requests, notes
+  // scout.cc: the thread, what JavaScript asks for
   void run();
   Nanos next_wake_up() const;
   void handle_requests();
   void add(const Request& request);
   void update(const Request& request);
   void release(uint64_t id);
+  void post_to_lane(Record& record, Command::Kind kind, Member* chain = nullptr, EndReason reason = EndReason::kReleased);
+  // retirement.cc: what comes back
   void handle_notes();
   void handle(Note& note);
   void retire_member(Member& member);
@@ -104,12 +106,12 @@ class Scout {
   void forget(Record& record);
   void tell_end(const Record& record);
   void finish_closing();
-  void post_to_lane(Record& record, Command::Kind kind, Member* chain = nullptr, EndReason reason = EndReason::kReleased);
-  // readings.cc: members that come and go, load
+  // readings.cc: members that come
   Member* make_members(Record& record, std::vector<Found> found);
   void read_members(Nanos now);
   std::vector<Found> find_new_members(Record& record, bool full);
   void read_record(Record& record, bool full);
+  // planning.cc: cost, phase, lane
   void count_rate(Record& record, const Cycle& cycle, size_t members);
   bool admit(Record& record, const Cycle& cycle, size_t members);
   void set_stretch(int stretch);
