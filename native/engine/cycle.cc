@@ -11,6 +11,7 @@ namespace {
 constexpr int kServedAtOnce = 64;
 // A target whose SIGCONT takes longer than this makes others late.
 constexpr Nanos kSlowSignal = 150 * kMicrosecond;
+constexpr uint8_t kSlowInARow = 4;
 constexpr Nanos kLongestSample = 100 * kMicrosecond;
 // Members whose CPU clocks are read to tell an idle target from a busy one (0.8 us each).
 constexpr uint32_t kDemandMembers = 8;
@@ -68,6 +69,8 @@ Nanos Lane::begin_stop(Target& target, Nanos deadline, Nanos now) {
     target.ran.add(ran);
     target.stopped.add(target.stop_before);
     target.cycles.add(1);
+    counters_.ran.add(ran);
+    counters_.stopped.add(target.stop_before);
   }
   target.run_error.record(ran - target.window);
   counters_.run_error.record(ran - target.window);
@@ -188,8 +191,9 @@ void Lane::learn_cost(Target& target, Nanos took, bool continued) {
   const Nanos members = std::max<Nanos>(1, target.members.size());
   smooth(counters_.signal_cost, std::min(took / members, kLongestSample), 64);
   if (!continued) return;
-  target.signal_cost += (took - target.signal_cost) / 4;
-  if (options_.reports_slow_targets && target.signal_cost > kSlowSignal && !target.slow_noted) {
+  // Several times in a row: a single long one may be the host's doing.
+  target.slow_in_a_row = took > kSlowSignal ? target.slow_in_a_row + 1 : 0;
+  if (options_.reports_slow_targets && target.slow_in_a_row == kSlowInARow && !target.slow_noted) {
     target.slow_noted = true;
     send_note(target.slow_note, &target);
   }

@@ -140,6 +140,8 @@ EngineStats Engine::stats() const {
     stats.wakeups += from.wakeups.get();
     stats.skipped_windows += from.skipped_windows.get();
     stats.deferred_windows += from.deferred_windows.get();
+    stats.ran += from.ran.get();
+    stats.stopped += from.stopped.get();
     stats.spun += from.spun.get();
     stats.cpu += lane->thread_cpu_time();
   }

@@ -36,6 +36,7 @@ struct LaneOptions {
 struct LaneCounters {
   Counter<uint64_t> signals, wakeups, skipped_windows, deferred_windows;
   Counter<Nanos> spun;
+  Counter<Nanos> ran, stopped;      // sums over the finished cycles, also of targets that have ended
   Counter<Nanos> signal_cost;       // smoothed, of one signal
   Counter<uint32_t> targets, members;
   Counter<bool> cap_exceeded;       // a run window was skipped because of the cap

@@ -36,6 +36,10 @@ void Lane::attach(Target& target, Member* chain) {
 void Lane::add(Target& target, Nanos now) {
   targets_.append(&target);
   counters_.targets.set(targets_.size());
+  if (finished_) {
+    leave(target, Note::Kind::kTargetRetired, EndReason::kFinished);
+    return;
+  }
   if (mode_reached_.load(std::memory_order_relaxed) == Mode::kPaused) {
     set_state(target, TargetState::kPaused);
   } else {

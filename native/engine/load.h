@@ -9,11 +9,11 @@ namespace hobble {
 
 constexpr int kMostStretch = 4;
 
-// Share of one CPU for so many signals a second. A wake-up costs about 40 us and sends about 16 signals; beyond 2,000 wake-ups a second
+// Share of one CPU for so many signals a second. A wake-up costs about 40 us and sends about 16 signals; beyond 1,600 wake-ups a second
 // more is sent in each.
 inline double predicted_share(double signals_per_second, Nanos signal_cost) {
   constexpr double kWakeUpCost = 40'000;
-  const double wakeups = std::min(signals_per_second / 16, 2'000.0);
+  const double wakeups = std::min(signals_per_second / 16, 1'600.0);
   return (signals_per_second * static_cast<double>(signal_cost) + wakeups * kWakeUpCost) / kSecond;
 }
 

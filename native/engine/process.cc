@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -21,6 +22,15 @@ constexpr long kPidfsMagic = 0x50494446;  // PID_FS_MAGIC, include/uapi/linux/ma
 #ifndef P_PIDFD
 constexpr idtype_t P_PIDFD = static_cast<idtype_t>(3);
 #endif
+
+// Descriptors that are left to /proc readings and to the program that we are part of.
+constexpr rlim_t kReserve = 32;
+
+// Descriptors are numbered from below, so the number tells how many are left.
+bool in_reserve(int fd) {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 && static_cast<rlim_t>(fd) + kReserve >= limit.rlim_cur;
+}
 
 int pidfd_send_signal(int pidfd, int signal) { return static_cast<int>(syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0)); }
 
@@ -118,6 +128,8 @@ Result<Process> Process::open(const Identity& expected, SignalMethod method, Pro
     if (!process.handle_) return system_error(errno == ENOENT ? ESRCH : errno, pid);
     if (thread_group_of(pid) != pid) return Error{Code::kInvalid, pid, std::to_string(pid) + " is a thread; give its process"};
   }
+
+  if (in_reserve(process.handle_.get())) return system_error(EMFILE, pid);
 
   auto stat = method == SignalMethod::kPidfd ? read_stat(pid) : read_stat_fd(process.handle_.get());
   // The pidfd was opened first: if it is still alive now, what /proc said is about this very process.

@@ -80,7 +80,7 @@ std::vector<Found> Scout::find_new_members(Record& record, bool full) {
   std::vector<Found> all;
   const pid_t group = record.spec.kind == TargetKind::kGroup ? record.spec.identity.pid : 0;
   const auto skip = [&](pid_t pid) {
-    return by_pid_.contains(pid) || std::any_of(all.begin(), all.end(), [pid](const Found& found) { return found.process.pid() == pid; });
+    return taken(pid) || std::any_of(all.begin(), all.end(), [pid](const Found& found) { return found.process.pid() == pid; });
   };
   const auto take = [&](std::vector<Found> found) { std::move(found.begin(), found.end(), std::back_inserter(all)); };
 

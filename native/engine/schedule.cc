@@ -9,6 +9,8 @@ namespace hobble {
 namespace {
 
 constexpr Nanos kFinestGrid = 250 * kMicrosecond;
+// Finer than this, wake-ups cost more than the signals: rather up to four times as many signals in each.
+constexpr double kCheapGrid = 650.0 * kMicrosecond;
 constexpr uint32_t kMostSlots = 16'384;
 // Slots looked at for one target: enough to find one of the emptiest, bounded for rings of thousands.
 constexpr uint32_t kCandidates = 64;
@@ -31,7 +33,7 @@ Nanos grid_for(double signals_per_second, double signals_per_wakeup) {
   if (signals_per_second <= 0) return kLongestWindow;
   const double grid = signals_per_wakeup * kSecond / signals_per_second;
   // A quarter more than asked is still "about", and often saves halving the grid.
-  const double wanted = std::max({grid * 1.25, static_cast<double>(kFinestGrid), std::min(500.0 * kMicrosecond, 4 * grid)});
+  const double wanted = std::max({grid * 1.25, static_cast<double>(kFinestGrid), std::min(kCheapGrid, 4 * grid)});
   return static_cast<Nanos>(std::min(wanted, static_cast<double>(kLongestWindow)));
 }
 

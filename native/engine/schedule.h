@@ -41,8 +41,8 @@ constexpr Nanos next_occurrence(Nanos from, Nanos period, Nanos offset) {
   return past == 0 ? from : from + (period - past);
 }
 
-// How many signals a wake-up should send, given how many are sent a second. About 16; more where that would mean over 2,000 wake-ups a second,
-// which would cost more than the signals.
+// How many signals a wake-up should send, given how many are sent a second. About 16; up to four times as many where that
+// would mean over 1,500 wake-ups a second, which would cost more than the signals.
 Nanos grid_for(double signals_per_second, double signals_per_wakeup);
 
 // Hands out phases for PhaseMode::kSpread. Used by the helper thread only.

@@ -191,7 +191,7 @@ void Scout::add(const Request& request) {
     fail(request.target, {Code::kClosed, request.spec.identity.pid, "the hobbler was closed before the target was added"});
     return;
   }
-  auto found = find_members(request.spec, options_.method, protection_, [this](pid_t pid) { return by_pid_.contains(pid); });
+  auto found = find_members(request.spec, options_.method, protection_, [this](pid_t pid) { return taken(pid); });
   if (!found) {
     fail(request.target, found.error());
     return;
@@ -223,6 +223,12 @@ void Scout::add(const Request& request) {
   plan_phase(record);
   lanes_[record.lane]->prepare_for(records_.size() + 1);
   post_to_lane(record, Command::Kind::kAdd, chain);
+}
+
+// A member whose exit has not been handled yet does not take its PID from a successor.
+bool Scout::taken(pid_t pid) const {
+  const auto found = by_pid_.find(pid);
+  return found != by_pid_.end() && !found->second->process.gone();
 }
 
 void Scout::update(const Request& request) {

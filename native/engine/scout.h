@@ -93,6 +93,7 @@ class Scout {
   Nanos next_wake_up() const;
   void handle_requests();
   void add(const Request& request);
+  bool taken(pid_t pid) const;
   void update(const Request& request);
   void release(uint64_t id);
   void post_to_lane(Record& record, Command::Kind kind, Member* chain = nullptr, EndReason reason = EndReason::kReleased);

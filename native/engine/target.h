@@ -59,6 +59,7 @@ struct alignas(64) Target : HeapPlace {
   bool ready_noted = false;
   bool empty_noted = false;
   bool slow_noted = false;
+  uint8_t slow_in_a_row = 0;   // SIGCONTs that took so long that they make others late
   bool retiring = false;
   Cycle cycle;
   Nanos offset = 0;      // of its phase
@@ -68,7 +69,6 @@ struct alignas(64) Target : HeapPlace {
   Nanos halted = 0;      // when the last SIGSTOP went out
   Nanos stop_before = -1;  // length of the stop window before this run window; -1: it was cut short
   Nanos cpu_before = 0;  // CPU time of its members when last looked at, for the cap
-  Nanos signal_cost = 0; // smoothed, for one SIGCONT to all its members
   List<Member, &Member::siblings> members;  // parents before children
   ListLink<Target> all;      // every target of the lane
   ListLink<Target> waiting;  // those that wait for the cap
