@@ -22,7 +22,8 @@ double number_at(const Napi::Object& object, const char* key, double least, doub
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
   if (number >= least && number <= most) return number;
   if (!object.Env().IsExceptionPending()) {
-    coded_error(object.Env(), "EINVAL", std::string(key) + " must be a number from " + std::to_string(least) + " to " + std::to_string(most))
+    coded_error(object.Env(), "EINVAL",
+                std::string(key) + " must be a number from " + std::to_string(least) + " to " + std::to_string(most))
         .ThrowAsJavaScriptException();
   }
   return least;
@@ -115,6 +116,13 @@ void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
   std::copy(std::begin(fields), std::end(fields), out);
 }
 
+// On JavaScript's thread. An environment that is being torn down still empties its queues, but runs no JavaScript any more: the call fails
+// then, and there is nobody left to tell. (Napi::Function::Call would make a fatal error of it.)
+void call_listener(Napi::Env env, Napi::Function listener, std::nullptr_t* /*context*/, void* /*data*/) {
+  if (env != nullptr && !listener.IsEmpty()) napi_call_function(env, env.Undefined(), listener, 0, nullptr, nullptr);
+}
+using Bell = Napi::TypedThreadSafeFunction<std::nullptr_t, void, call_listener>;
+
 class EngineObject : public Napi::ObjectWrap<EngineObject> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -143,7 +151,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     }
     const hobble::EngineOptions options = engine_options(info[0].As<Napi::Object>());
     if (env_.IsExceptionPending()) return;
-    bell_ = Napi::ThreadSafeFunction::New(env_, info[1].As<Napi::Function>(), "hobble events", 1, 1);
+    bell_ = Bell::New(env_, info[1].As<Napi::Function>(), "hobble events", 1, 1);
     bell_.Unref(env_);
     bell_open_ = true;
     auto engine = std::make_unique<hobble::Engine>(options, [bell = bell_]() mutable { bell.NonBlockingCall(); });
@@ -305,7 +313,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   }
 
   Napi::Env env_;
-  Napi::ThreadSafeFunction bell_;
+  Bell bell_;
   bool bell_open_ = false;
   std::unique_ptr<hobble::Engine> engine_;
 };

@@ -1,5 +1,5 @@
-// The timer thread's cycle: what happens at a deadline. Part of class Lane; everything here runs on the lane's thread, and nothing here allocates,
-// blocks, opens or logs.
+// The timer thread's cycle: what happens at a deadline. Part of class Lane; everything here runs on the lane's thread, and nothing here
+// allocates, blocks, opens or logs.
 #include <algorithm>
 
 #include "engine/lane.h"

@@ -43,7 +43,7 @@ class Registry {
   std::vector<Engine*> engines_;
 };
 
-template <EngineHistogram LaneCounters::* Which>
+template <EngineHistogram LaneCounters::*Which>
 Quantiles merged(const std::vector<const LaneCounters*>& lanes) {
   std::vector<uint64_t> totals(EngineHistogram::kBuckets);
   Nanos sum = 0;
@@ -89,8 +89,9 @@ std::optional<Error> Engine::start() {
   if (!scout_.start()) return Error{Code::kNoDescriptors, 0, "no thread, descriptor or memory is left to start the engine"};
   const Scheduling& scheduling = scout_.lane(Scout::kMain)->scheduling();
   if (realtime_ == RealtimeMode::kRequire && !scheduling.fifo) {
-    return Error{Code::kNotPermitted, 0,
-                 "SCHED_FIFO is required but was refused (" + scheduling.error + "): give CAP_SYS_NICE or a real-time priority limit (ulimit -r)"};
+    return Error{
+        Code::kNotPermitted, 0,
+        "SCHED_FIFO is required but was refused (" + scheduling.error + "): give CAP_SYS_NICE or a real-time priority limit (ulimit -r)"};
   }
   Registry::instance().add(this);
   return std::nullopt;

@@ -13,7 +13,7 @@ struct ListLink {
 };
 
 // A doubly linked list through the member `Link`. One thread's own.
-template <class T, ListLink<T> T::* Link>
+template <class T, ListLink<T> T::*Link>
 class List {
  public:
   bool empty() const { return first_ == nullptr; }

@@ -36,10 +36,10 @@ struct LaneOptions {
 struct LaneCounters {
   Counter<uint64_t> signals, wakeups, skipped_windows, deferred_windows;
   Counter<Nanos> spun;
-  Counter<Nanos> ran, stopped;      // sums over the finished cycles, also of targets that have ended
-  Counter<Nanos> signal_cost;       // smoothed, of one signal
+  Counter<Nanos> ran, stopped;  // sums over the finished cycles, also of targets that have ended
+  Counter<Nanos> signal_cost;   // smoothed, of one signal
   Counter<uint32_t> targets, members;
-  Counter<bool> cap_exceeded;       // a run window was skipped because of the cap
+  Counter<bool> cap_exceeded;  // a run window was skipped because of the cap
   EngineHistogram lateness, run_error, stop_error, wake_latency;
 };
 
@@ -130,11 +130,11 @@ class Lane {
   List<Target, &Target::all> targets_;
   List<Target, &Target::waiting> waiting_;
   WakeMargin margin_;
-  int cap_ = 0;            // 0 = none
+  int cap_ = 0;  // 0 = none
   bool cap_spares_idle_ = false;
-  int running_ = 0;        // targets that count for the cap and are in their run window
+  int running_ = 0;  // targets that count for the cap and are in their run window
   Nanos armed_for_ = kNever;
-  Nanos wake_began_ = 0;   // first signal of this wake-up; economy: the base of all its run windows
+  Nanos wake_began_ = 0;  // first signal of this wake-up; economy: the base of all its run windows
   Nanos spin_left_ = 0;
   Nanos last_reading_request_ = 0;
   bool finished_ = false;

@@ -1,5 +1,5 @@
-// The targets of a lane: how they come, pause, change and go, and how their members are signalled. Part of class Lane; everything here runs on
-// the lane's thread.
+// The targets of a lane: how they come, pause, change and go, and how their members are signalled. Part of class Lane; everything here runs
+// on the lane's thread.
 #include <sys/epoll.h>
 
 #include <csignal>

@@ -38,7 +38,8 @@ void order_by_descent(std::vector<Found>& members) {
   for (const Found& member : members) parent_of[member.process.pid()] = member.stat.parent;
   const auto depth = [&](const Found& member) {
     size_t steps = 0;
-    for (auto at = parent_of.find(member.stat.parent); at != parent_of.end() && steps <= members.size(); at = parent_of.find(at->second)) ++steps;
+    for (auto at = parent_of.find(member.stat.parent); at != parent_of.end() && steps <= members.size(); at = parent_of.find(at->second))
+      ++steps;
     return steps;
   };
   std::unordered_map<pid_t, size_t> depths;
@@ -92,7 +93,8 @@ Protection Protection::current() {
 std::string Protection::reason(pid_t pid, const ProcessStat* stat) const {
   if (pid == 1) return "PID 1 is never stopped";
   if (pid == getpid()) return "it is hobble itself";
-  if (std::find(ancestors_.begin(), ancestors_.end(), pid) != ancestors_.end()) return "it is an ancestor of hobble, which would stop itself with it";
+  if (std::find(ancestors_.begin(), ancestors_.end(), pid) != ancestors_.end())
+    return "it is an ancestor of hobble, which would stop itself with it";
   if (pid == 2 || (stat != nullptr && stat->kernel_thread())) {
     if (stat == nullptr || stat->kernel_thread()) return "it is a kernel thread";
   }

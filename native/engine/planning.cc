@@ -1,4 +1,5 @@
-// What the targets cost, where in their period they are put, and on which lane. Part of class Scout; everything here runs on the scout's thread.
+// What the targets cost, where in their period they are put, and on which lane. Part of class Scout; everything here runs on the scout's
+// thread.
 #include <algorithm>
 
 #include "engine/scout.h"
@@ -107,8 +108,8 @@ Scout::LaneName Scout::choose_lane(const std::vector<Found>& found) {
   return threads > kManyThreads + found.size() && open_slow_lane() ? kSlow : kMain;
 }
 
-// The main thread keeps one CPU for itself, the slow one stays off it: a SIGCONT to a process of 1,000 threads runs for 3 ms with interrupts off,
-// and a timer of that CPU would wait so long. With a cap, or on one CPU, there is no second lane.
+// The main thread keeps one CPU for itself, the slow one stays off it: a SIGCONT to a process of 1,000 threads runs for 3 ms with
+// interrupts off, and a timer of that CPU would wait so long. With a cap, or on one CPU, there is no second lane.
 bool Scout::open_slow_lane() {
   if (lanes_[kSlow]) return true;
   Lane& main = *lanes_[kMain];
@@ -147,7 +148,8 @@ void Scout::finish_move(Record& record) {
   Member* const chain = record.target->members.first();
   record.target->members = {};
   record.lane = kSlow;
-  for (const Member* member = chain; member != nullptr; member = member->siblings.next) lanes_[kSlow]->watch_exit(const_cast<Member*>(member));
+  for (const Member* member = chain; member != nullptr; member = member->siblings.next)
+    lanes_[kSlow]->watch_exit(const_cast<Member*>(member));
   lanes_[kSlow]->prepare_for(records_.size() + 1);
   post_to_lane(record, Command::Kind::kAdd, chain);
   if (record.release_asked) post_to_lane(record, Command::Kind::kRemove);

@@ -50,7 +50,8 @@ Error system_error(int error, pid_t pid) {
     case EMFILE:
     case ENFILE:
       return {Code::kNoDescriptors, pid,
-              "no file descriptor is left for " + who + ": raise the hard limit on open files (ulimit -Hn, LimitNOFILE=); each member takes one"};
+              "no file descriptor is left for " + who +
+                  ": raise the hard limit on open files (ulimit -Hn, LimitNOFILE=); each member takes one"};
     default: {
       char text[128];
       return {Code::kInvalid, pid, who + " cannot be opened: " + strerror_r(error, text, sizeof text)};

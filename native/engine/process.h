@@ -39,8 +39,8 @@ class Process {
  public:
   Process() = default;
 
-  // Fails with ESRCH, EPERM, EMFILE, ERR_IDENTITY (it is not the process that `expected` describes) or EINVAL (a thread that leads no process).
-  // `seen`: what /proc says about that very process.
+  // Fails with ESRCH, EPERM, EMFILE, ERR_IDENTITY (it is not the process that `expected` describes) or EINVAL (a thread that leads no
+  // process). `seen`: what /proc says about that very process.
   static Result<Process> open(const Identity& expected, SignalMethod method, ProcessStat* seen = nullptr);
 
   const Identity& identity() const { return identity_; }

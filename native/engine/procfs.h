@@ -33,7 +33,8 @@ std::optional<ProcessStat> parse_stat(std::string_view line);
 // Nothing if the process is gone or may not be seen (hidepid).
 std::optional<ProcessStat> read_stat(pid_t pid);
 
-// The same from a descriptor of /proc/PID/stat opened earlier; such a descriptor stays with the process and never shows a successor of its PID.
+// The same from a descriptor of /proc/PID/stat opened earlier; such a descriptor stays with the process and never shows a successor of its
+// PID.
 std::optional<ProcessStat> read_stat_fd(int fd);
 
 // The children of all threads of `pid` (/proc/PID/task/TID/children). False where the kernel lacks the file or the process is gone.

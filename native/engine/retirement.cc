@@ -121,7 +121,11 @@ void Scout::tell_end(const Record& record) {
   const pid_t pid = record.spec.identity.pid;
   const EndReason reason = record.target->end_reason;
   if (record.failure) {
-    events_.push({.type = Event::Type::kError, .target = id, .pid = pid, .code = code_name(record.failure->code), .message = record.failure->message});
+    events_.push({.type = Event::Type::kError,
+                  .target = id,
+                  .pid = pid,
+                  .code = code_name(record.failure->code),
+                  .message = record.failure->message});
   } else if (reason == EndReason::kExit && !record.ready) {
     events_.push({.type = Event::Type::kError,
                   .target = id,

@@ -109,7 +109,8 @@ void PhasePlanner::release(const Placement& placement) {
   const auto found = rings_.find(placement.period);
   if (found == rings_.end()) return;
   Ring& ring = found->second;
-  signals_per_second_ = std::max(0.0, signals_per_second_ - 2.0 * static_cast<double>(placement.members) * kSecond / static_cast<double>(placement.period));
+  signals_per_second_ =
+      std::max(0.0, signals_per_second_ - 2.0 * static_cast<double>(placement.members) * kSecond / static_cast<double>(placement.period));
   // A slot's number changes when the ring is refined; its moment does not.
   for (const bool stop : {false, true}) {
     const uint32_t number = stop ? placement.stop_slot : placement.start_slot;

@@ -1,8 +1,8 @@
 // Phases: where in its period each target begins to run. Pure: no system call, no clock of its own.
 //
-// A wake-up of the timer thread costs 35-60 us of CPU on a virtual machine, a signal 2-8 us. So phases are put on a grid, and the targets of
-// one grid slot share a wake-up. The lengths of run and stop are never touched. Within a slot each target has a place of its own, about as far
-// from the next as a signal costs: then signals go out at their deadlines instead of queueing behind each other.
+// A wake-up of the timer thread costs 35-60 us of CPU on a virtual machine, a signal 2-8 us. So phases are put on a grid, and the targets
+// of one grid slot share a wake-up. The lengths of run and stop are never touched. Within a slot each target has a place of its own, about
+// as far from the next as a signal costs: then signals go out at their deadlines instead of queueing behind each other.
 #pragma once
 
 #include <cstddef>
@@ -49,8 +49,8 @@ Nanos grid_for(double signals_per_second, double signals_per_wakeup);
 class PhasePlanner {
  public:
   struct Placement {
-    Nanos period = 0;  // names the ring
-    Nanos offset = 0;  // the run window begins at offset + k * period
+    Nanos period = 0;       // names the ring
+    Nanos offset = 0;       // the run window begins at offset + k * period
     Nanos slot_length = 0;  // of the ring when it was placed: slots are numbered by it
     uint32_t start_slot = 0;
     uint32_t stop_slot = 0;

@@ -97,12 +97,12 @@ Target* Scout::find(uint64_t id) {
   return (id & kSlotMask) < targets_.used() && target->id.get() == id && id != 0 ? target : nullptr;
 }
 
-void Scout::post(Request request) {
+void Scout::post(const Request& request) {
   bool first = false;
   {
     const std::lock_guard lock(requests_mutex_);
     first = requests_.empty();
-    requests_.push_back(std::move(request));
+    requests_.push_back(request);
   }
   if (first) ring(event_.get());
 }
@@ -215,7 +215,8 @@ void Scout::add(const Request& request) {
   target->counts_for_cap = std::any_of(found->begin(), found->end(), [](const Found& one) { return one.stat.state == 'R'; });
   Member* const chain = make_members(record, std::move(*found));
   if (chain == nullptr) {
-    const Error error{Code::kNoDescriptors, request.spec.identity.pid, "the kernel would not watch the process for its exit (epoll watches are used up)"};
+    const Error error{Code::kNoDescriptors, request.spec.identity.pid,
+                      "the kernel would not watch the process for its exit (epoll watches are used up)"};
     forget(record);
     fail(request.target, error);
     return;

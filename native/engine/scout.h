@@ -1,12 +1,12 @@
-// The helper thread: everything about targets that is slow. It opens pidfds, reads /proc, plans phases, hands targets to the lanes, takes back
-// what has ended, and tells JavaScript. It is an ordinary thread: no signal's timing depends on it.
+// The helper thread: everything about targets that is slow. It opens pidfds, reads /proc, plans phases, hands targets to the lanes, takes
+// back what has ended, and tells JavaScript. It is an ordinary thread: no signal's timing depends on it.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <memory>
-#include <optional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -54,7 +54,7 @@ class Scout {
 
   // Any thread. 0 when there is no room for another target.
   uint64_t reserve_target(const TargetSpec& spec);
-  void post(Request request);
+  void post(const Request& request);
   void request_mode(Lane::Mode mode);
   bool wait_for_mode(Nanos patience);
   // Ends the helper thread and the lanes, which must have been asked to close.

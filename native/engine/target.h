@@ -1,7 +1,7 @@
 // What is hobbled, and the messages about it that pass between the threads.
 //
-// Ownership: the helper thread (scout) makes targets and members, hands them to a timer thread (lane) with a command, and gets them back with a
-// note; what it handed over it does not touch until then. Fields marked "any thread" are counters.
+// Ownership: the helper thread (scout) makes targets and members, hands them to a timer thread (lane) with a command, and gets them back
+// with a note; what it handed over it does not touch until then. Fields marked "any thread" are counters.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,17 @@ struct Member;
 
 // From a lane to the scout. Each sort of note is part of what it speaks of, so sending one allocates nothing and can never fail.
 struct Note {
-  enum class Kind : uint8_t { kMemberRetired, kTargetReady, kTargetEmpty, kTargetRetired, kTargetDetached, kTargetSlow, kCommandDone, kLaneClosed, kFinished };
+  enum class Kind : uint8_t {
+    kMemberRetired,
+    kTargetReady,
+    kTargetEmpty,
+    kTargetRetired,
+    kTargetDetached,
+    kTargetSlow,
+    kCommandDone,
+    kLaneClosed,
+    kFinished
+  };
   Note* mailbox_next = nullptr;
   Kind kind;
   void* about = nullptr;
@@ -59,19 +69,19 @@ struct alignas(64) Target : HeapPlace {
   bool ready_noted = false;
   bool empty_noted = false;
   bool slow_noted = false;
-  uint8_t slow_in_a_row = 0;   // SIGCONTs that took so long that they make others late
+  uint8_t slow_in_a_row = 0;  // SIGCONTs that took so long that they make others late
   bool retiring = false;
   Cycle cycle;
-  Nanos offset = 0;      // of its phase
-  Nanos window = 0;      // length asked of the present window
-  Nanos start = 0;       // deadline of the next SIGCONT, or of the one that began the present run window
-  Nanos continued = 0;   // when the last SIGCONT went out
-  Nanos halted = 0;      // when the last SIGSTOP went out
-  Nanos stop_before = -1;  // length of the stop window before this run window; -1: it was cut short
-  Nanos cpu_before = 0;  // CPU time of its members when last looked at, for the cap
+  Nanos offset = 0;                         // of its phase
+  Nanos window = 0;                         // length asked of the present window
+  Nanos start = 0;                          // deadline of the next SIGCONT, or of the one that began the present run window
+  Nanos continued = 0;                      // when the last SIGCONT went out
+  Nanos halted = 0;                         // when the last SIGSTOP went out
+  Nanos stop_before = -1;                   // length of the stop window before this run window; -1: it was cut short
+  Nanos cpu_before = 0;                     // CPU time of its members when last looked at, for the cap
   List<Member, &Member::siblings> members;  // parents before children
-  ListLink<Target> all;      // every target of the lane
-  ListLink<Target> waiting;  // those that wait for the cap
+  ListLink<Target> all;                     // every target of the lane
+  ListLink<Target> waiting;                 // those that wait for the cap
   EndReason end_reason = EndReason::kExit;
   Note ready_note{.kind = Note::Kind::kTargetReady};
   Note empty_note{.kind = Note::Kind::kTargetEmpty};
@@ -85,7 +95,7 @@ struct alignas(64) Target : HeapPlace {
   Counter<pid_t> pid;
   Counter<uint32_t> member_count;
   Counter<uint64_t> cycles, signals, skipped_windows, deferred_windows;
-  Counter<Nanos> ran, stopped;  // sums over the cycles counted above
+  Counter<Nanos> ran, stopped;   // sums over the cycles counted above
   Counter<Nanos> waiting_since;  // began the stop window that the cap makes longer; 0 = it does not wait
   Counter<Nanos> run_length, stop_length, phase;
   Counter<bool> wants_reading;  // a tree or group that was just stopped: look for new members

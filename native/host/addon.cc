@@ -36,7 +36,8 @@ void throw_error(Napi::Env env, const Error& error) {
 // An argument that is an integer between the two; otherwise throws and returns nothing.
 std::optional<int> integer(const Napi::CallbackInfo& info, size_t index, const char* name, int64_t least, int64_t most) {
   const double value = info[index].IsNumber() ? info[index].As<Napi::Number>().DoubleValue() : NAN;
-  if (value >= static_cast<double>(least) && value <= static_cast<double>(most) && std::floor(value) == value) return static_cast<int>(value);
+  if (value >= static_cast<double>(least) && value <= static_cast<double>(most) && std::floor(value) == value)
+    return static_cast<int>(value);
   throw_error(info.Env(),
               {Code::kInvalid, 0, std::string(name) + " must be an integer from " + std::to_string(least) + " to " + std::to_string(most)});
   return std::nullopt;
@@ -48,7 +49,8 @@ Napi::Value Identify(const Napi::CallbackInfo& info) {
   if (!pid) return env.Undefined();
   const auto seen = identify(*pid);
   if (!seen) {
-    if (errno == EMFILE || errno == ENFILE) throw_error(env, {Code::kNoDescriptors, *pid, "no file descriptor is left to look at a process"});
+    if (errno == EMFILE || errno == ENFILE)
+      throw_error(env, {Code::kNoDescriptors, *pid, "no file descriptor is left to look at a process"});
     return env.Undefined();
   }
   Napi::Object identity = Napi::Object::New(env);
@@ -176,10 +178,13 @@ Result<std::shared_ptr<Command>> hold_command(const CommandSpec& spec, const Nap
   if (!held) return held.error();
   auto process = Process::open({.pid = held->pid()}, best_signal_method());
   if (!process) return process.error();
-  const bool started =
-      start_relay(std::move(*process),
-                  [listener](RelayedSignal signal) { tell(listener, {"signal", signal.number, signal.passed_on, signal.at}); }) &&
-      held->watch([listener](CommandChange change) { tell(listener, {type_of(change.kind), change.value, false, change.at}); });
+  const bool started = start_relay(std::move(*process),
+                                   [listener](RelayedSignal signal) {
+                                     tell(listener, {"signal", signal.number, signal.passed_on, signal.at});
+                                   }) &&
+                       held->watch([listener](CommandChange change) {
+                         tell(listener, {type_of(change.kind), change.value, false, change.at});
+                       });
   if (!started) return Error{Code::kUnsupported, 0, "no thread can be started"};
   return std::make_shared<Command>(std::move(*held));
 }
@@ -195,7 +200,8 @@ std::vector<std::string> split_words(std::string_view bytes) {
 }
 
 std::optional<CommandSpec> command_spec(const Napi::CallbackInfo& info) {
-  if (!info[0].IsBuffer() || !info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array || !info[2].IsNumber()) {
+  if (!info[0].IsBuffer() || !info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array ||
+      !info[2].IsNumber()) {
     return std::nullopt;
   }
   CommandSpec spec;

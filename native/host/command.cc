@@ -39,7 +39,8 @@ bool read_value(int fd, Value& value) {
 }
 
 // The child's side: the process has other threads, so nothing here may allocate or take a lock (signal-safety(7)).
-[[noreturn]] void become_command(char* const* words, const std::vector<int>& inherited_fds, rlim_t open_files, Pipe& gate, Pipe& exec_error) {
+[[noreturn]] void become_command(char* const* words, const std::vector<int>& inherited_fds, rlim_t open_files, Pipe& gate,
+                                 Pipe& exec_error) {
   // Node ignores SIGPIPE, and ignored signals stay ignored after exec.
   struct sigaction default_action {};
   default_action.sa_handler = SIG_DFL;

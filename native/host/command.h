@@ -36,8 +36,8 @@ struct CommandChange {
 
 class Command {
  public:
-  // Forks a child of our process group and terminal that waits for `let_go`. It ends if this process dies before. Signals must be blocked by
-  // the caller: the child starts with the default action for each and none blocked.
+  // Forks a child of our process group and terminal that waits for `let_go`. It ends if this process dies before. Signals must be blocked
+  // by the caller: the child starts with the default action for each and none blocked.
   static Result<Command> hold(const CommandSpec& spec);
 
   pid_t pid() const { return pid_; }

@@ -16,7 +16,7 @@
 namespace hobble {
 namespace {
 
-constexpr int kPriority = 50;                  // what a Hobbler asks for by default
+constexpr int kPriority = 50;                   // what a Hobbler asks for by default
 constexpr size_t kLockedBytes = 1024UL * 1024;  // the engine locks less with 1,000 targets
 
 std::string describe(int error) {

@@ -47,8 +47,8 @@ bool descends_from_us(pid_t pid) {
   return false;
 }
 
-// A positive code is the kernel's: the terminal's process group has it, and so has the command. A descendant that signals us means its whole
-// group as a rule (`kill 0` at the end of a shell script), and the command is in it.
+// A positive code is the kernel's: the terminal's process group has it, and so has the command. A descendant that signals us means its
+// whole group as a rule (`kill 0` at the end of a shell script), and the command is in it.
 bool meant_for_command(const Caught& caught) { return caught.code <= 0 && !descends_from_us(caught.sender); }
 
 // To this thread: a signal to the process may be taken by another one, and we would run on for a while. Returns the action before.

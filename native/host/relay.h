@@ -14,9 +14,9 @@ struct RelayedSignal {
   Nanos at;  // when it was caught
 };
 
-// From now on none of these signals ends this process: hang-up, interrupt, quit, terminate, user-defined, alarm, window change, job control,
-// real-time and the rest that a user may send to a program. They are kept until `start_relay`.
-// There is one relay in a process, because there is one action for each signal. It lasts until the process ends.
+// From now on none of these signals ends this process: hang-up, interrupt, quit, terminate, user-defined, alarm, window change, job
+// control, real-time and the rest that a user may send to a program. They are kept until `start_relay`. There is one relay in a process,
+// because there is one action for each signal. It lasts until the process ends.
 bool catch_signals();
 
 // Begins to pass on, also what was caught meanwhile. `told` is called on the relay's own thread, after a signal was passed on: it works

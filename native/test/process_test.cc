@@ -1,7 +1,6 @@
 #include "engine/process.h"
 
 #include <doctest/doctest.h>
-
 #include <sys/syscall.h>
 
 #include <thread>

@@ -28,7 +28,8 @@ TEST_CASE("stat: fields are counted after the last parenthesis, whatever the nam
 }
 
 TEST_CASE("stat: rubbish gives nothing") {
-  for (const std::string& line : std::vector<std::string>{"", "42", "42 (sh", "42 )sh(", "x (sh)" + kRest, "42 (sh) S 7 8", "42 (sh) S a b c d e f g h", "(sh)" + kRest}) {
+  for (const std::string& line : std::vector<std::string>{"", "42", "42 (sh", "42 )sh(", "x (sh)" + kRest, "42 (sh) S 7 8",
+                                                          "42 (sh) S a b c d e f g h", "(sh)" + kRest}) {
     CHECK_FALSE(parse_stat(line));
   }
 }
