@@ -33,3 +33,13 @@ export class HobbleError extends Error {
     this.pid = options.pid;
   }
 }
+
+/** Calls the native side, which throws plain errors with a `code`, and makes HobbleErrors of them. */
+export function callNative<T>(call: () => T, pid?: number): T {
+  try {
+    return call();
+  } catch (cause) {
+    if (!(cause instanceof Error) || !("code" in cause)) throw cause;
+    throw new HobbleError(cause.code as HobbleErrorCode, cause.message, pid === undefined ? { cause } : { cause, pid });
+  }
+}

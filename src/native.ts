@@ -4,7 +4,7 @@
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { HobbleError } from "./errors.js";
+import { callNative, HobbleError } from "./errors.js";
 
 /** What a target is made of. The numbers are those of `TargetKind` in native/engine/target.h. */
 export const TargetKind = { process: 0, group: 1, tree: 2 } as const;
@@ -93,6 +93,9 @@ export interface NativeEngineStats {
   wakeups: number;
   skippedWindows: number;
   deferredWindows: number;
+  /** Sums over the finished cycles of all targets there were, ns. */
+  ranNs: number;
+  stoppedNs: number;
   /** Wall time since the engine started, ns. */
   elapsedNs: number;
   /** CPU time of the timer threads, ns. */
@@ -127,7 +130,7 @@ export const TargetField = {
   signals: 6,
   skippedWindows: 7,
   deferredWindows: 8,
-  /** Sum of all finished run windows, ns; likewise stop windows. */
+  /** Sums over the finished cycles, ns: of their run windows, of the stop windows before them. */
   ranNs: 9,
   stoppedNs: 10,
   /** Mean signed error, then quantiles of the absolute error, ns. */
@@ -144,10 +147,8 @@ export const TargetField = {
   phaseNs: 21,
   /** CPU time spent by the living members since they were added, ns. NaN when not asked for. */
   cpuNs: 22,
-  /** Finished stop windows: those summed up in stoppedNs. Finished run windows are `cycles`. */
-  stops: 23,
 } as const;
-export const TARGET_FIELDS = 24;
+export const TARGET_FIELDS = 23;
 
 export interface NativeEngine {
   /** Hands the target to the helper thread; returns its id (> 0). Never blocks. */
@@ -240,12 +241,12 @@ export interface HostAddon {
   signalProcess(pid: number, startTime: number, inode: bigint, signal: number): boolean;
   probe(): HostProbe;
   /**
-   * Forks a child that runs a command when let go. It is in our process group, on our terminal, with our standard streams, the default action for
-   * every signal and none blocked. From now on the orphans of its descendants become our children (PR_SET_CHILD_SUBREAPER), and signals sent to
+   * Forks a child that runs a command when let go. It is in our process group, on our terminal, with the default action for every signal and none
+   * blocked. From now on the orphans of its descendants become our children (PR_SET_CHILD_SUBREAPER), and signals sent to
    * us are passed on to it (native/host/relay.h says which, and when not) and do not end us. Once in a process, on its main thread.
    *
    * @param words the command and its arguments, each ended by a zero byte
-   * @param inheritedFds descriptors >= 3 that it shall have
+   * @param inheritedFds descriptors that it shall have, whether marked close-on-exec or not
    * @param openFiles its soft limit on open files; -1 = unlimited
    */
   holdCommand(words: Buffer, inheritedFds: Int32Array, openFiles: number, onEvent: (event: CommandEvent) => void): HeldCommand;
@@ -284,7 +285,8 @@ let hostAddon: HostAddon | undefined;
 
 export function createEngine(options: NativeEngineOptions, onEvents: () => void): NativeEngine {
   engineAddon ??= load<EngineAddon>("engine");
-  return new engineAddon.Engine(options, onEvents);
+  const { Engine } = engineAddon;
+  return callNative(() => new Engine(options, onEvents));
 }
 
 export function host(): HostAddon {

@@ -80,15 +80,16 @@ void Scout::retire_member(Member& member) {
     Record& record = *found->second;
     // COMMAND itself is its starter's to collect.
     if (record.spec.adopt_orphans && member.process.pid() != record.spec.identity.pid) member.process.reap();
-    if (member.error != 0) {
+    {
+      const std::lock_guard lock(records_mutex_);
+      std::erase(record.members, &member);
+    }
+    // A member that is lost among others is let go; with the last one the target has failed.
+    if (member.error != 0 && record.members.empty()) {
       char text[128];
       record.failure = Error{Code::kNotPermitted, member.process.pid(),
                              "process " + std::to_string(member.process.pid()) + " can no longer be signalled by us (" +
                                  strerror_r(member.error, text, sizeof text) + "); it was let go"};
-    }
-    {
-      const std::lock_guard lock(records_mutex_);
-      std::erase(record.members, &member);
     }
     count_rate(record, record.spec.cycle, record.members.size());
   }

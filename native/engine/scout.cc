@@ -237,11 +237,11 @@ void Scout::update(const Request& request) {
   if (found == records_.end() || found->second->retired) return;
   Record& record = *found->second;
   if (!admit(record, request.spec.cycle, record.members.size())) {
-    events_.push({.type = Event::Type::kError,
-                  .target = request.target,
-                  .pid = record.spec.identity.pid,
-                  .code = code_name(Code::kOverload),
-                  .message = "the new cycle would take more CPU than maxShare allows; the old one stays"});
+    events_.push({.type = Event::Type::kOverload,
+                  .code = "cpu",
+                  .message = "the new cycle of process " + std::to_string(record.spec.identity.pid) +
+                             " would take more CPU than maxShare allows; the old one stays",
+                  .stretch = rates_.stretch.get()});
     return;
   }
   record.spec.cycle = request.spec.cycle;

@@ -47,7 +47,7 @@ bool read_value(int fd, Value& value) {
   for (int signal = 1; signal < _NSIG; ++signal) sigaction(signal, &default_action, nullptr);
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
 
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {

@@ -27,7 +27,7 @@ std::string describe(int error) {
 std::string try_lock_memory() {
   void* const memory = mmap(nullptr, kLockedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return describe(errno);
-  const std::string failure = mlock(memory, kLockedBytes) == 0 ? "" : describe(errno);
+  std::string failure = mlock(memory, kLockedBytes) == 0 ? "" : describe(errno);
   munmap(memory, kLockedBytes);
   return failure;
 }
