@@ -1,0 +1,57 @@
+/** The hobble contestant: a program that embeds the library and does as the bench says. */
+import { performance } from "node:perf_hooks";
+import { createInterface } from "node:readline";
+import { Hobbler } from "hobble";
+import { monotonicNs } from "../clock.js";
+import { mean, type Summary, summarize } from "../statistics.js";
+import type { Message, Started, StartMessage, StatsReply } from "./messages.js";
+
+const timedCalls = 9;
+
+function say(message: object): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+async function start(hobbler: Hobbler, { pids, runMs, stopMs }: StartMessage): Promise<Started> {
+  const cycle = { run: runMs, stop: stopMs };
+  const before = performance.eventLoopUtilization();
+  const firstAddNs = monotonicNs();
+  const targets = pids.map((pid) => hobbler.add(pid, cycle));
+  const addMs = (monotonicNs() - firstAddNs) / 1e6;
+  const outcomes = await Promise.allSettled(targets.map((target) => target.ready));
+  const refused = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [String(outcome.reason)] : []));
+  return { firstAddNs, addMs, busyMs: performance.eventLoopUtilization(before).active, refused };
+}
+
+function stats(hobbler: Hobbler): StatsReply {
+  const duties = hobbler.targetStats().flatMap(({ dutyAchieved }) => (dutyAchieved === undefined ? [] : [dutyAchieved]));
+  return {
+    engine: hobbler.stats(),
+    statsMs: timeCalls(() => hobbler.stats()),
+    targetStatsMs: timeCalls(() => hobbler.targetStats()),
+    duty: mean(duties),
+  };
+}
+
+function timeCalls(call: () => void): Summary {
+  const times = Array.from({ length: timedCalls }, () => {
+    const begin = performance.now();
+    call();
+    return performance.now() - begin;
+  });
+  return summarize(times);
+}
+
+let hobbler: Hobbler | undefined;
+say({ type: "hello" });
+for await (const line of createInterface({ input: process.stdin })) {
+  const message = JSON.parse(line) as Message;
+  if (message.type === "stop") break;
+  if (message.type === "start") {
+    hobbler = new Hobbler(message.options ?? {});
+    say(await start(hobbler, message));
+  } else if (hobbler !== undefined) {
+    say(stats(hobbler));
+  }
+}
+await hobbler?.close();

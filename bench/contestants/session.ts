@@ -1,0 +1,59 @@
+/** A contestant at work: a process of its own, so that its CPU time is its own, which is spoken to in lines of JSON. */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Contestant } from "./contestant.js";
+
+/** A contestant that is starved by its own targets may not hear that it should stop. */
+const patienceMs = 3000;
+
+export class Session {
+  readonly pid: number;
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(process: ChildProcessWithoutNullStreams, pid: number) {
+    this.#process = process;
+    this.pid = pid;
+    this.#lines = createInterface({ input: process.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Resolves when the contestant is ready to begin. `userId` undefined: runs as we do. */
+  static async open({ command, args }: Contestant, userId: number | undefined): Promise<Session> {
+    const identity = userId === undefined ? {} : { uid: userId, gid: userId };
+    const process = spawn(command, args, { ...identity, stdio: "pipe" });
+    process.stderr.pipe(globalThis.process.stderr);
+    // Writing to a contestant that died fails with EPIPE; that it died is told by its answer that does not come.
+    process.stdin.on("error", () => {});
+    await once(process, "spawn");
+    const session = new Session(process, process.pid ?? 0);
+    await session.#reply();
+    return session;
+  }
+
+  /** Sends a message without waiting for its answer. */
+  tell(message: { type: string }): void {
+    this.#process.stdin.write(`${JSON.stringify(message)}\n`);
+  }
+
+  async ask<Reply>(message: { type: string }): Promise<Reply> {
+    this.tell(message);
+    return (await this.#reply()) as Reply;
+  }
+
+  async #reply(): Promise<unknown> {
+    const { value, done } = await this.#lines.next();
+    if (done === true) throw new Error(`${this.#process.spawnargs.join(" ")} ended before it answered`);
+    return JSON.parse(value);
+  }
+
+  /** Resolves when the contestant has gone, which it is made to if need be. */
+  async close(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const exit = once(this.#process, "exit");
+    this.tell({ type: "stop" });
+    const patience = setTimeout(() => this.#process.kill("SIGKILL"), patienceMs);
+    await exit;
+    clearTimeout(patience);
+  }
+}
