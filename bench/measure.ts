@@ -1,7 +1,7 @@
 /** One run: a contestant hobbles a herd, the referee watches, the kernel's accounting says what it cost. */
 import { monotonicNs, sleepSeconds } from "./clock.js";
 import type { Contestant } from "./contestants/contestant.js";
-import type { Started, StartMessage, StatsReply } from "./contestants/messages.js";
+import type { Started, StartMessage, StatsReply, SumsReply } from "./contestants/messages.js";
 import { Session } from "./contestants/session.js";
 import { Herd, type HerdKind, type Load } from "./herd.js";
 import { cpuTimeNs, hostShares, hostTicks, residentBytes } from "./referee/accounting.js";
@@ -20,6 +20,8 @@ export interface RunPlan {
   seconds: number;
   /** Contestant and targets run as this user; undefined: as we do. */
   userId?: number;
+  /** Ask hobble at both ends of the measured time how long its targets ran. Peers cannot answer. */
+  asksDuty?: boolean;
   /** What else is to be done with the same processes when the contestant has left them. */
   afterwards?: (herd: Herd) => Promise<void>;
 }
@@ -42,6 +44,8 @@ export interface Run {
   /** Of hobble only, likewise the next two. */
   started: Started | undefined;
   stats: StatsReply | undefined;
+  /** Duty over the measured time by hobble's own count, where it was asked. */
+  dutyTold: number;
   /** From the first `add` to the last of the targets' first SIGSTOPs. */
   allStoppedMs: number;
 }
@@ -63,6 +67,7 @@ export async function measure(referee: Referee, plan: RunPlan): Promise<Run> {
     herd.go();
     await sleepSeconds(warmupSeconds);
 
+    const sumsBefore = plan.asksDuty ? await session.ask<SumsReply>({ type: "sums" }) : undefined;
     const ticksBefore = hostTicks();
     const cpuBefore = cpuTimeNs(session.pid);
     const fromNs = monotonicNs();
@@ -70,6 +75,7 @@ export async function measure(referee: Referee, plan: RunPlan): Promise<Run> {
     const interval: Interval = { fromNs, toNs: monotonicNs() };
     const cpuNs = cpuTimeNs(session.pid) - cpuBefore;
     const shares = hostShares(ticksBefore, hostTicks());
+    const sumsAfter = plan.asksDuty ? await session.ask<SumsReply>({ type: "sums" }) : undefined;
 
     const edges = await referee.end(herd);
     // Before the statistics are asked for: what that leaves to the garbage collector is the bench's doing.
@@ -92,6 +98,7 @@ export async function measure(referee: Referee, plan: RunPlan): Promise<Run> {
       ...shares,
       started: own?.started,
       stats: own?.stats,
+      dutyTold: dutyBetween(sumsBefore, sumsAfter),
       allStoppedMs: own === undefined ? Number.NaN : lastFirstStopMs(edges, own.started.firstAddNs),
     };
   } finally {
@@ -99,6 +106,12 @@ export async function measure(referee: Referee, plan: RunPlan): Promise<Run> {
     await herd.end();
     await session.close();
   }
+}
+
+function dutyBetween(before: SumsReply | undefined, after: SumsReply | undefined): number {
+  if (before === undefined || after === undefined) return Number.NaN;
+  const ranNs = after.ranNs - before.ranNs;
+  return ranNs / (ranNs + after.stoppedNs - before.stoppedNs);
 }
 
 function expectedSignals(count: number, { runMs, stopMs }: Cycle, seconds: number): number {

@@ -3,8 +3,8 @@ import { performance } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import { Hobbler } from "hobble";
 import { monotonicNs } from "../clock.js";
-import { mean, type Summary, summarize } from "../statistics.js";
-import type { Message, Started, StartMessage, StatsReply } from "./messages.js";
+import { type Summary, summarize } from "../statistics.js";
+import type { Message, Started, StartMessage, StatsReply, SumsReply } from "./messages.js";
 
 const timedCalls = 9;
 
@@ -24,13 +24,20 @@ async function start(hobbler: Hobbler, { pids, runMs, stopMs }: StartMessage): P
 }
 
 function stats(hobbler: Hobbler): StatsReply {
-  const duties = hobbler.targetStats().flatMap(({ dutyAchieved }) => (dutyAchieved === undefined ? [] : [dutyAchieved]));
   return {
     engine: hobbler.stats(),
     statsMs: timeCalls(() => hobbler.stats()),
     targetStatsMs: timeCalls(() => hobbler.targetStats()),
-    duty: mean(duties),
   };
+}
+
+function sums(hobbler: Hobbler): SumsReply {
+  const total = { ranNs: 0, stoppedNs: 0 };
+  for (const { ranNs, stoppedNs } of hobbler.targetStats()) {
+    total.ranNs += ranNs;
+    total.stoppedNs += stoppedNs;
+  }
+  return total;
 }
 
 function timeCalls(call: () => void): Summary {
@@ -51,7 +58,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     hobbler = new Hobbler(message.options ?? {});
     say(await start(hobbler, message));
   } else if (hobbler !== undefined) {
-    say(stats(hobbler));
+    say(message.type === "sums" ? sums(hobbler) : stats(hobbler));
   }
 }
 await hobbler?.close();

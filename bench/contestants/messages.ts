@@ -15,7 +15,7 @@ export interface StartMessage {
   options?: HobbleOptions;
 }
 
-export type Message = StartMessage | { type: "stats" } | { type: "stop" };
+export type Message = StartMessage | { type: "stats" } | { type: "sums" } | { type: "stop" };
 
 /** Answer of hobble to "start", sent when all targets are ready. Peers send an empty one. */
 export interface Started {
@@ -35,6 +35,10 @@ export interface StatsReply {
   /** How long some calls of `hobbler.stats()` took, of `hobbler.targetStats()`. */
   statsMs: Summary;
   targetStatsMs: Summary;
-  /** By its own count, mean of the targets. */
-  duty: number;
+}
+
+/** Answer of hobble to "sums": over all targets, since it began. */
+export interface SumsReply {
+  ranNs: number;
+  stoppedNs: number;
 }

@@ -82,8 +82,8 @@ Napi::Object quantiles_object(Napi::Env env, const Quantiles& quantiles) {
 constexpr size_t kTargetFields = 23;
 
 void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
-  const Quantiles run = quantiles_of(target.run_error);
-  const Quantiles stop = quantiles_of(target.stop_error);
+  const hobble::Summary run = target.run_error.summary();
+  const hobble::Summary stop = target.stop_error.summary();
   // A stop window that the cap has made long counts while it lasts, or the duty would look better than it is.
   const Nanos waiting_since = target.waiting_since.get();
   const Nanos waiting = waiting_since == 0 ? 0 : hobble::monotonic_now() - waiting_since;

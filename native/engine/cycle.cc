@@ -15,6 +15,9 @@ constexpr uint8_t kSlowInARow = 4;
 constexpr Nanos kLongestSample = 100 * kMicrosecond;
 // Members whose CPU clocks are read to tell an idle target from a busy one (0.8 us each).
 constexpr uint32_t kDemandMembers = 8;
+// A sleeping process uses 10 to 20 us for being stopped and continued.
+constexpr Nanos kIdleCpu = 50 * kMicrosecond;
+constexpr int kIdleInARow = 3;
 
 void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -42,7 +45,7 @@ Nanos Lane::serve_due(Nanos now) {
     const Nanos deadline = heap_.next_deadline();
     if (deadline == kNever) break;
     if (has_commands() && (deadline > now || served >= kServedAtOnce)) break;
-    if (deadline > now) {
+    if (deadline - margin_.tolerance() > now) {
       const Nanos gap = deadline - now;
       if (gap > spin_left_) break;
       now = spin_until(deadline);
@@ -199,7 +202,8 @@ void Lane::learn_cost(Target& target, Nanos took, bool continued) {
   }
 }
 
-// Did it use the CPU in the run window that just ended? Idle targets harm nobody: the cap does not count them.
+// Did it use the CPU in the run window that just ended? Idle targets harm nobody: the cap does not count them. One that is starved looks
+// idle too, so a busy one must look idle several times, each time with a turn of its own.
 void Lane::look_at_demand(Target& target) {
   if (target.members.size() > kDemandMembers) {
     target.counts_for_cap = true;
@@ -209,8 +213,10 @@ void Lane::look_at_demand(Target& target) {
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
     spent += std::max<Nanos>(0, cpu_time(member->process.pid()));
   }
-  target.counts_for_cap = spent - target.cpu_before > target.window / 20;
+  const bool busy = spent - target.cpu_before > std::max(kIdleCpu, target.window / 100);
   target.cpu_before = spent;
+  target.idle_in_a_row = busy ? 0 : std::min(target.idle_in_a_row + 1, kIdleInARow);
+  if (busy || target.idle_in_a_row == kIdleInARow) target.counts_for_cap = busy;
 }
 
 }  // namespace hobble

@@ -18,9 +18,12 @@ class WakeMargin {
   // How long before a deadline the timer should go off.
   Nanos margin() const { return precision_ == Precision::kEconomy ? 0 : static_cast<Nanos>(margin_); }
 
+  // So much too early is as good as on time: less than a signal costs, and it saves as much spinning for each.
+  Nanos tolerance() const { return precision_ == Precision::kTight ? 0 : kTolerance; }
+
   // `late`: how much later than asked the thread woke.
   void learn(Nanos late) {
-    const double quantile = precision_ == Precision::kTight ? 0.95 : 0.75;
+    const double quantile = precision_ == Precision::kTight ? 0.97 : 0.9;
     const double up = static_cast<double>(late) > margin_ ? quantile : quantile - 1;
     margin_ = std::clamp(margin_ + up * kStep, kLeast, precision_ == Precision::kTight ? kMostTight : kMostBalanced);
   }
@@ -49,6 +52,7 @@ class WakeMargin {
   static constexpr double kLeast = 2'000;
   static constexpr double kMostBalanced = 40'000;
   static constexpr double kMostTight = 150'000;
+  static constexpr Nanos kTolerance = 3 * kMicrosecond;
   static constexpr Nanos kBalancedSpin = 50 * kMicrosecond;
   static constexpr Nanos kTightSpin = 400 * kMicrosecond;
   // Of each second, in `tight`: 10 % of a CPU. After that it behaves as `balanced` until the second is over.

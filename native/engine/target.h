@@ -71,6 +71,7 @@ struct alignas(64) Target : HeapPlace {
   bool slow_noted = false;
   uint8_t slow_in_a_row = 0;  // SIGCONTs that took so long that they make others late
   bool retiring = false;
+  int idle_in_a_row = 0;  // run windows in which it hardly used the CPU
   Cycle cycle;
   Nanos offset = 0;                         // of its phase
   Nanos window = 0;                         // length asked of the present window

@@ -38,3 +38,15 @@ TEST_CASE("histogram: empty, all zero") {
   CHECK(quantiles_of(*histogram).count == 0);
   CHECK(quantiles_of(*histogram).p99 == 0);
 }
+
+TEST_CASE("histogram: the summary of a target agrees with the quantiles") {
+  auto histogram = std::make_unique<TargetHistogram>();
+  CHECK(histogram->summary().max == 0);
+  for (Nanos value = 1; value <= 1000; ++value) histogram->record(value % 3 == 0 ? -value * 1000 : value * 1000);
+  const Quantiles quantiles = quantiles_of(*histogram);
+  const Summary summary = histogram->summary();
+  CHECK(summary.p50 == quantiles.p50);
+  CHECK(summary.p99 == quantiles.p99);
+  CHECK(summary.max == quantiles.max);
+  CHECK(summary.mean == quantiles.mean);
+}
