@@ -1,0 +1,70 @@
+/** What `attach` tells while it runs and at its end: for people, or one JSON object a line for machines. */
+import type { HobblerStats } from "../stats.js";
+import { LiveLines } from "./live.js";
+import { formatFacts, formatNs, formatShare, plural } from "./output.js";
+import { print, printError, printJson } from "./streams.js";
+import { engineFacts } from "./summary.js";
+
+export type AttachEvent =
+  | { event: "hobbled" | "exit" | "released"; pid: number; kind: string }
+  | { event: "failed"; pid: number; code: string; message: string }
+  | { event: "overload"; reason: string; message: string; stretch: number }
+  /** Not about one target: a list that cannot be read, a shell that should be in the tree. */
+  | { event: "warning"; message: string };
+
+export interface AttachSummary {
+  /** Targets that were hobbled, and that could not be. */
+  hobbled: number;
+  failed: number;
+  dutyAsked: number;
+  /** Share of one CPU that this whole process used. */
+  processCpuShare: number;
+  stats: HobblerStats;
+}
+
+export interface AttachReport {
+  tell(event: AttachEvent): void;
+  status(stats: HobblerStats): void;
+  summary(summary: AttachSummary): void;
+}
+
+export const jsonReport: AttachReport = {
+  tell: printJson,
+  status() {},
+  summary: (summary) => printJson({ event: "summary", ...summary }),
+};
+
+export function textReport(): AttachReport {
+  const live = new LiveLines();
+  return {
+    tell(event) {
+      switch (event.event) {
+        case "hobbled":
+          break;
+        case "exit":
+        case "released":
+          live.print(`${event.kind} ${event.pid} ${event.event === "exit" ? "has exited" : "is off the list: released"}`);
+          break;
+        case "failed":
+          live.clear();
+          printError(`${event.pid}: ${event.message}`);
+          break;
+        default:
+          live.clear();
+          printError(event.message);
+      }
+    },
+    status(stats) {
+      const { targets, members, signalsPerSecond, lateness, cpuShare } = stats;
+      const counts = `${plural(targets, "target")} (${plural(members, "member")}), ${Math.round(signalsPerSecond)} signals/s`;
+      live.show([`hobbling ${counts}, lateness p99 ${formatNs(lateness.p99Ns)}, own CPU ${formatShare(cpuShare)}`]);
+    },
+    summary({ hobbled, failed, dutyAsked, processCpuShare, stats }) {
+      live.clear();
+      const targets = `${hobbled} hobbled${failed > 0 ? `, ${failed} not` : ""}`;
+      const duty = `asked ${formatShare(dutyAsked)}, achieved ${formatShare(stats.dutyAchieved)}`;
+      const facts: [string, string][] = [["targets", targets], ["duty", duty], ...engineFacts(stats, processCpuShare)];
+      for (const line of formatFacts(facts)) print(`${line}\n`);
+    },
+  };
+}

@@ -1,0 +1,135 @@
+/** `hobble attach`: hobbles processes that run already. */
+import type { Command } from "commander";
+import { pidFile } from "../discovery/pid-file.js";
+import { processName } from "../discovery/process-name.js";
+import type { Candidate, Source } from "../discovery/source.js";
+import { parseDuration } from "../duration.js";
+import { HobbleError } from "../errors.js";
+import { Hobbler } from "../hobbler.js";
+import { checkCycle, type TargetSelector } from "../options.js";
+import { jsonReport, textReport } from "./attach-report.js";
+import { Attachment } from "./attachment.js";
+import { addCycleOptions, type CycleFlags, cycleOf, hobblerOptionsOf, parsePid } from "./cycle-options.js";
+import { exitCodesHelp } from "./exit.js";
+import { endSignal, pauseWhenStopped, raisePriority } from "./lifetime.js";
+import { interactiveShellOf } from "./shell-job.js";
+import { outputClosed } from "./streams.js";
+import { processCpuShare } from "./summary.js";
+
+interface AttachFlags extends CycleFlags {
+  tree?: true;
+  group?: true;
+  from?: string;
+  name?: string;
+  every?: string;
+  for?: string;
+  json?: true;
+}
+
+const statusEveryMs = 1000;
+
+const help = `
+The processes are resumed when it ends: on Ctrl-C, SIGTERM or SIGHUP, after --for, or when all PIDs given have exited.
+Ctrl-Z resumes them too, until it is continued.
+
+Examples:
+  hobble attach 4711 --run 10ms --stop 250ms                 one process, 3.8 % of the time
+  hobble attach 4711 --tree --run 50ms --stop 50ms --for 5m  with its descendants, half the time, for five minutes
+  hobble attach --from /sys/fs/cgroup/tarpit/cgroup.procs --run 10ms --stop 250ms
+  hobble attach --name '^ffmpeg$' --run 20ms --stop 80ms --json
+${exitCodesHelp}`;
+
+export function attachCommand(program: Command): void {
+  const command = program
+    .command("attach")
+    .summary("hobble processes that run already")
+    .description("Hobbles processes that run already, each a target of its own, until it ends. A list of them may be given or followed.")
+    .argument("[pid...]", "processes to hobble");
+  addCycleOptions(command)
+    .option("--tree", "each PID stands for the process and its descendants")
+    .option("--group", "each PID stands for a process group")
+    .option("--from <file>", "follow a file with a PID on each line, such as a cgroup.procs")
+    .option("--name <pattern>", "follow the processes whose program (its file's name) matches a regular expression")
+    .option("--every <duration>", "how often to look for changes (default: 2s with --from, 10s with --name)")
+    .option("--for <duration>", "end after this time")
+    .option("--json", "one JSON object on a line for each event, and for the summary at the end")
+    .addHelpText("after", help)
+    .action(attach);
+}
+
+async function attach(words: string[], flags: AttachFlags): Promise<void> {
+  // Everything that can be wrong with the arguments is found before any process is touched.
+  const cycle = cycleOf(flags);
+  const { runNs, stopNs } = checkCycle(cycle);
+  const candidates = [...new Set(words.map(parsePid))].map((pid) => ({ pid }));
+  const source = sourceOf(flags, candidates.length > 0);
+  const select = selectorFor(flags);
+
+  const ends = endSignal();
+  const began = process.cpuUsage();
+  const hobbler = new Hobbler({ ...hobblerOptionsOf(flags), for: flags.for }).ref();
+  pauseWhenStopped(hobbler);
+  raisePriority();
+
+  const report = flags.json ? jsonReport : textReport();
+  hobbler.on("overload", ({ reason, message, stretch }) => report.tell({ event: "overload", reason, message, stretch }));
+  for (const { pid } of candidates) warnOfShell(pid, (message) => report.tell({ event: "warning", message }));
+
+  const attachment = new Attachment(hobbler, cycle, select, report);
+  const ended = new AbortController();
+  const ticker = setInterval(() => report.status(hobbler.stats()), statusEveryMs);
+  let stats = hobbler.stats();
+  try {
+    const work =
+      source === undefined ? attachment.hobbleUntilGone(candidates) : attachment.follow(source.source, source.everyMs, ended.signal);
+    await Promise.race([work, ends, outputClosed(), new Promise<void>((resolve) => hobbler.once("finished", resolve))]);
+    stats = hobbler.stats();
+  } finally {
+    ended.abort();
+    clearInterval(ticker);
+    await hobbler.close();
+  }
+  process.exitCode = attachment.exitCode;
+  if (attachment.hobbled === 0) return;
+  const { hobbled, failed } = attachment;
+  report.summary({ hobbled, failed, dutyAsked: runNs / (runNs + stopNs), processCpuShare: processCpuShare(stats.elapsedNs, began), stats });
+}
+
+function sourceOf(flags: AttachFlags, pidsGiven: boolean): { source: Source; everyMs: number } | undefined {
+  const ways = [pidsGiven, flags.from !== undefined, flags.name !== undefined].filter(Boolean).length;
+  if (ways !== 1) throw new HobbleError("EINVAL", "give PIDs, or --from, or --name: one of them");
+  if (flags.from !== undefined) return { source: pidFile(flags.from), everyMs: intervalMs(flags.every ?? "2s") };
+  if (flags.name !== undefined) return { source: processName(regularExpression(flags.name)), everyMs: intervalMs(flags.every ?? "10s") };
+  if (flags.every !== undefined) throw new HobbleError("EINVAL", "--every goes with --from or --name");
+  return undefined;
+}
+
+function intervalMs(every: string): number {
+  const ms = parseDuration(every) / 1e6;
+  if (ms < 10 || ms > 86_400_000) throw new HobbleError("EINVAL", `--every must be from 10ms to 24h, not ${every}`);
+  return ms;
+}
+
+function regularExpression(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern, "u");
+  } catch (cause) {
+    throw new HobbleError("EINVAL", `--name: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function selectorFor({ tree, group }: AttachFlags): (candidate: Candidate) => TargetSelector {
+  if (tree && group) throw new HobbleError("EINVAL", "give --tree or --group, not both");
+  if (tree) return ({ pid, ...seen }) => ({ tree: pid, ...seen });
+  if (group) return ({ pid, ...seen }) => ({ group: pid, ...seen });
+  return (candidate) => candidate;
+}
+
+function warnOfShell(pid: number, warn: (message: string) => void): void {
+  const shell = interactiveShellOf(pid);
+  if (shell === undefined) return;
+  warn(
+    `${pid} is a job of an interactive shell (${shell.name}, ${shell.pid}), which will take the terminal back each time it is stopped; ` +
+      `hobble the shell with it: hobble attach ${shell.pid} --tree`,
+  );
+}

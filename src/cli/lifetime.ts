@@ -1,0 +1,37 @@
+/** What signals from the terminal and the system mean to a command that hobbles. The library installs no handlers; this is where they are. */
+import os from "node:os";
+import type { Hobbler } from "../hobbler.js";
+
+/** Resolves at the first signal that asks us to end. The handlers stay: a second Ctrl-C must not end us before everything runs again. */
+export function endSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, resolve);
+  });
+}
+
+/** Ctrl-Z: everything runs before we stop, and is hobbled again when we go on. */
+export function pauseWhenStopped(hobbler: Hobbler): void {
+  // A write to a terminal that wants us to stop (SIGTTOU) is tried, and the signal sent, over and over until we stop: once is enough.
+  let stopped = false;
+  for (const signal of ["SIGTSTP", "SIGTTIN", "SIGTTOU"] as const) {
+    process.on(signal, () => {
+      if (stopped) return;
+      stopped = true;
+      hobbler.pause();
+      process.kill(process.pid, "SIGSTOP");
+    });
+  }
+  process.on("SIGCONT", () => {
+    stopped = false;
+    hobbler.resume();
+  });
+}
+
+/** A thousand busy targets starve an ordinary event loop. Where raising the priority is not permitted, the timer thread carries on alone. */
+export function raisePriority(): void {
+  try {
+    os.setPriority(-10);
+  } catch {
+    // Not permitted: everything works, but later.
+  }
+}

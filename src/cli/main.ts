@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+/** The command `hobble`. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { attachCommand } from "./attach.js";
+import { demoCommand } from "./demo.js";
+import { doctorCommand } from "./doctor.js";
+import { execCommand } from "./exec.js";
+import { ExitCode, exitCodeOf, exitCodesHelp } from "./exit.js";
+import { printError } from "./streams.js";
+
+const { version, description } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as Record<string, string>;
+
+const help = `
+Examples:
+  hobble demo                                           see it work
+  hobble doctor                                         what this host allows
+  hobble attach 4711 --run 10ms --stop 250ms            hobble a process
+  hobble exec --run 20ms --stop 80ms -- make -j4        start a command hobbled
+
+Durations have a unit: 500us, 10ms, 1.5s, 2m, 1h.
+${exitCodesHelp}`;
+
+const program = new Command("hobble")
+  .description(description ?? "")
+  .version(version ?? "")
+  .addHelpText("after", help)
+  .showHelpAfterError("(see --help)")
+  .exitOverride();
+attachCommand(program);
+execCommand(program);
+demoCommand(program);
+doctorCommand(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Commander has said it already. It ends with 1 where the command line is wrong.
+    process.exitCode = error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  } else {
+    printError(error instanceof Error ? error.message : String(error));
+    process.exitCode = exitCodeOf(error);
+  }
+}

@@ -1,0 +1,49 @@
+/** How figures read: one way for all commands. */
+import type { HobblerStats, Quantiles } from "../stats.js";
+
+/** Three significant digits and the unit that suits. */
+export function formatNs(ns: number): string {
+  const size = Math.abs(ns);
+  if (size < 1e3) return `${Math.round(ns)} ns`;
+  if (size < 1e6) return `${digits(ns / 1e3)} us`;
+  if (size < 1e9) return `${digits(ns / 1e6)} ms`;
+  return `${digits(ns / 1e9)} s`;
+}
+
+function digits(value: number): string {
+  const size = Math.abs(value);
+  return value.toFixed(size < 9.995 ? 2 : size < 99.95 ? 1 : 0);
+}
+
+export function formatShare(share: number | undefined): string {
+  return share === undefined || Number.isNaN(share) ? "-" : `${digits(share * 100)} %`;
+}
+
+export function formatQuantiles({ p50Ns, p90Ns, p99Ns, maxNs }: Quantiles): string {
+  return `p50 ${formatNs(p50Ns)}, p90 ${formatNs(p90Ns)}, p99 ${formatNs(p99Ns)}, max ${formatNs(maxNs)}`;
+}
+
+export function formatScheduler(stats: HobblerStats): string {
+  if (stats.scheduler === "fifo") return `SCHED_FIFO ${stats.priority}`;
+  const slice = stats.scheduler === "slice" ? `, slice ${formatNs(stats.sliceNs)}` : "";
+  const why = stats.realtimeError === undefined ? "" : ` (no SCHED_FIFO: ${stats.realtimeError})`;
+  return `ordinary${slice}${why}`;
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Rows of cells as aligned lines; the first row is the heading. The first column is aligned left, the others right. */
+export function formatTable(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  "),
+  );
+}
+
+/** Name and value lines, the values in one column. */
+export function formatFacts(facts: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...facts.map(([name]) => name.length));
+  return facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+}

@@ -1,0 +1,85 @@
+/** One target, as its owner holds it. */
+import { HobbleError } from "./errors.js";
+import type { EndReason, Lifecycle } from "./lifecycle.js";
+import type { NativeEngine } from "./native.js";
+import { type CheckedCycle, type CycleOptions, checkCycleUpdate, type Selection } from "./options.js";
+import { kindName, readTargetStats, type TargetKindName, type TargetState, type TargetStats } from "./target-stats.js";
+
+/** For its hobbler, which alone knows what happens to it. */
+export let lifecycleOf: (target: Target) => Lifecycle;
+
+export class Target {
+  /** Unique within its hobbler, from 1. */
+  readonly id: number;
+  /** The process, the root of the tree, or the process group. */
+  readonly pid: number;
+  readonly kind: TargetKindName;
+  readonly #engine: NativeEngine;
+  readonly #lifecycle: Lifecycle;
+  #cycle: CheckedCycle;
+
+  static {
+    lifecycleOf = (target) => target.#lifecycle;
+  }
+
+  /** @internal Targets come from `Hobbler.add`. */
+  constructor(engine: NativeEngine, lifecycle: Lifecycle, id: number, selection: Selection, cycle: CheckedCycle) {
+    this.#engine = engine;
+    this.#lifecycle = lifecycle;
+    this.id = id;
+    this.pid = selection.pid;
+    this.kind = kindName(selection.kind);
+    this.#cycle = cycle;
+  }
+
+  /**
+   * Resolves when the first signal was sent. Rejects with a HobbleError where it cannot be: `ESRCH`, `EPERM`, `EMFILE`, `ERR_PROTECTED`,
+   * `ERR_IDENTITY`, `ERR_BUSY`, `ERR_OVERLOAD`, `ERR_CLOSED`. A rejection that nobody awaits does no harm.
+   */
+  get ready(): Promise<void> {
+    return this.#lifecycle.ready;
+  }
+
+  /** Resolves when it is a target no longer. Never rejects; does not keep the event loop alive. */
+  get ended(): Promise<EndReason> {
+    return this.#lifecycle.ended;
+  }
+
+  get state(): TargetState {
+    return this.stats()?.state ?? "gone";
+  }
+
+  /** PIDs of the processes that belong to it now, parents before children. */
+  get members(): number[] {
+    return this.#lifecycle.end === undefined ? this.#engine.members(this.id) : [];
+  }
+
+  /**
+   * Changes the cycle; what is not given stays as it is. The window that has begun is finished or cut by the new lengths, whichever ends it sooner.
+   *
+   * @throws HobbleError `EINVAL` for a value out of its range, `ERR_CLOSED` when it is a target no longer.
+   */
+  update(changes: Partial<CycleOptions>): void {
+    const cycle = checkCycleUpdate(this.#cycle, changes);
+    if (this.#lifecycle.end !== undefined || this.#lifecycle.releasing) {
+      throw new HobbleError("ERR_CLOSED", `process ${this.pid} is a target no longer`, { pid: this.pid });
+    }
+    this.#engine.update(this.id, cycle.runNs, cycle.stopNs, cycle.phaseMode, cycle.phaseNs);
+    this.#cycle = cycle;
+  }
+
+  /** Its figures, CPU time included; undefined when it is a target no longer. */
+  stats(): TargetStats | undefined {
+    return this.#lifecycle.end === undefined ? readTargetStats(this.#engine, [this.id], true)[0] : undefined;
+  }
+
+  /** Stops hobbling it. When this resolves its processes run, or are gone. May be called again at any time. */
+  async release(): Promise<void> {
+    const lifecycle = this.#lifecycle;
+    if (lifecycle.end === undefined && !lifecycle.releasing) {
+      this.#engine.release(this.id);
+      lifecycle.markReleasing();
+    }
+    await lifecycle.ended;
+  }
+}
