@@ -30,7 +30,7 @@ export function check<T>(rule: Rule<T>, value: unknown, name: string): T {
 export function checkObject<T>(rules: Rules<T>, input: unknown, name: string, others?: "ignored"): T {
   if (typeof input !== "object" || input === null) throw new HobbleError("EINVAL", `${name} must be an object, not ${show(input)}`);
   const unknown = others === "ignored" ? undefined : Object.keys(input).find((key) => !Object.hasOwn(rules, key));
-  if (unknown !== undefined) throw new HobbleError("EINVAL", `${name}: there is no option ${show(unknown)}`);
+  if (unknown !== undefined) throw new HobbleError("EINVAL", `${name}: there is no option "${unknown}"`);
   const checked: Partial<T> = {};
   for (const key in rules) checked[key] = check(rules[key], (input as { [Key in keyof T]?: unknown })[key], key);
   return checked as T;

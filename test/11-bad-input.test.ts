@@ -30,7 +30,7 @@ describe("options of a hobbler", () => {
     [{ for: "0s" }, "for must be a duration of at least 1 ms, such as \"5s\", not '0s'"],
     [{ signal: {} }, "signal must be an AbortSignal, not {}"],
     [{ precison: "tight" }, 'the options: there is no option "precison"'],
-    [null, "the options must be an object of options, not null"],
+    [null, "the options must be an object, not null"],
   ])("%j: %s", (options, message) => {
     expect(errorOf(() => new Hobbler(options as HobblerOptions))).toMatchObject({ code: "EINVAL", message });
   });

@@ -123,7 +123,7 @@ describe("on a terminal", () => {
     await until(() => terminal.jobs.length === 1, "the job runs");
     const [job = 0] = terminal.jobs;
     const attach = await hobble(["attach", job, ...longStop]);
-    await until(() => stateOf(job) === "T", "it is stopped");
+    await until(() => stateOf(job) === "T" && attach.stderr().endsWith("\n"), "it is stopped, with a warning");
     expect(attach.stderr()).toMatch(
       new RegExp(`^hobble: ${job} is a job of an interactive shell \\(bash, \\d+\\), .*hobble attach \\d+ --tree\\n$`),
     );

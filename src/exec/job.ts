@@ -79,17 +79,12 @@ export class Job {
   async #suspend(signal: number): Promise<void> {
     if (this.#over || this.#suspending) return;
     this.#suspending = true;
-    const waiting = this.#membersInOurGroup().filter(({ pid }) => readSignalState(pid)?.pending(signal));
+    const waiting = new Set(this.#membersInOurGroup().flatMap(({ pid }) => (readSignalState(pid)?.pending(signal) ? [pid] : [])));
     this.hobbler.pause();
-    if (!this.#wholeGroupHasIt) await sleep(headStartMs);
-    const concerned = this.#wholeGroupHasIt ? this.#membersInOurGroup() : this.#command();
-    for (const member of concerned) {
-      const state = readSignalState(member.pid);
-      if (state === undefined || state.stopped) continue;
-      const waited = waiting.some(({ pid }) => pid === member.pid);
-      // Seen stopped, or bound to be: then a SIGCONT of ours, already on its way, has continued it.
-      const wasStopped = member.pid === this.commandPid && this.#commandWasStopped;
-      if (waited || wasStopped || !(state.caught(signal) || state.ignored(signal))) send(member, signal);
+    this.#sendAgain(signal, waiting);
+    if (!this.#wholeGroupHasIt) {
+      await sleep(headStartMs);
+      this.#sendAgain(signal, waiting);
     }
     if (await this.#commandStops(signal)) {
       host().stopSelf(signal);
@@ -99,6 +94,19 @@ export class Job {
     }
     this.#suspending = this.#wholeGroupHasIt = this.#commandWasStopped = false;
     this.#resume();
+  }
+
+  /** To those that did not receive it, or that it stopped and our SIGCONT has continued. Removes from `waiting` whom it was sent to. */
+  #sendAgain(signal: number, waiting: Set<number>): void {
+    for (const member of this.#wholeGroupHasIt ? this.#membersInOurGroup() : this.#command()) {
+      const state = readSignalState(member.pid);
+      if (state === undefined || state.stopped) continue;
+      const obeys = !state.caught(signal) && !state.ignored(signal);
+      const wasStopped = member.pid === this.commandPid && this.#commandWasStopped;
+      if (waiting.delete(member.pid) || wasStopped || obeys) send(member, signal);
+      // Once: what catches the signal may take its time to stop.
+      if (wasStopped) this.#commandWasStopped = false;
+    }
   }
 
   #command(): ProcessIdentity[] {
