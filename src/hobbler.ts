@@ -48,7 +48,7 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
   readonly #engine: NativeEngine;
   readonly #keepAlive: KeepAlive;
   readonly #targets = new Map<number, Target>();
-  readonly #signal: AbortSignal | null;
+  readonly #signal: AbortSignal | undefined;
   readonly #closeOnAbort = () => void this.close();
   #closing: Promise<void> | undefined;
   #resolveClosed: () => void = () => {};

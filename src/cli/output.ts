@@ -19,7 +19,8 @@ export function formatShare(share: number | undefined): string {
   return share === undefined || Number.isNaN(share) ? "-" : `${digits(share * 100)} %`;
 }
 
-export function formatQuantiles({ p50Ns, p90Ns, p99Ns, maxNs }: Quantiles): string {
+export function formatQuantiles({ count, p50Ns, p90Ns, p99Ns, maxNs }: Quantiles): string {
+  if (count === 0) return "none";
   return `p50 ${formatNs(p50Ns)}, p90 ${formatNs(p90Ns)}, p99 ${formatNs(p99Ns)}, max ${formatNs(maxNs)}`;
 }
 
