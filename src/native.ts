@@ -206,7 +206,6 @@ export interface HostProbe {
   procChildren: string;
   /** Bytes; -1 = unlimited. */
   memlockLimit: number;
-  openFilesSoft: number;
   openFilesHard: number;
   rtprioLimit: number;
 }

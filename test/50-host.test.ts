@@ -8,6 +8,7 @@ const { SIGCONT, SIGSTOP, SIGTERM } = constants.signals;
 
 test("identify tells who a process is", async () => {
   const { pid } = await startSleeper();
+  await until(() => stateOf(pid) === "S", "it sleeps");
   expect(host().identify(pid)).toMatchObject({
     pid,
     parentPid: process.pid,

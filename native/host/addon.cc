@@ -107,7 +107,6 @@ Napi::Value Probe(const Napi::CallbackInfo& info) {
   result.Set("processEvents", probe->process_events);
   result.Set("procChildren", probe->proc_children);
   result.Set("memlockLimit", limit_value(probe->memlock.rlim_cur));
-  result.Set("openFilesSoft", limit_value(probe->open_files.rlim_cur));
   result.Set("openFilesHard", limit_value(probe->open_files.rlim_max));
   result.Set("rtprioLimit", limit_value(probe->rtprio.rlim_cur));
   return result;

@@ -11,7 +11,7 @@ const limitsFile = "/etc/security/limits.d/hobble.conf";
 
 export function probeChecks(probe: HostProbe): Check[] {
   return [
-    check("real-time scheduling", probe.fifo, "SCHED_FIFO", {
+    check("real-time scheduling", probe.fifo && `${probe.fifo} (RLIMIT_RTPRIO is ${probe.rtprioLimit})`, "SCHED_FIFO", {
       cost: "the timer thread competes with its targets: at most one busy target for each CPU but one runs at a time, p99 lateness is 4 ms instead of 0.1 ms",
       remedy: `LimitRTPRIO=50 in the unit file, or "USER - rtprio 50" in ${limitsFile}, or CAP_SYS_NICE; with cgroup v1 also a cpu.rt_runtime_us above 0`,
     }),

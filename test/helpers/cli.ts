@@ -35,11 +35,10 @@ export async function run(command: readonly string[], options: StartOptions = {}
     ...started,
     stdout: () => text.stdout,
     stderr: () => text.stderr,
-    events: () =>
-      text.stdout
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line)),
+    events: () => {
+      const complete = text.stdout.slice(0, text.stdout.lastIndexOf("\n") + 1);
+      return complete.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+    },
     exit: closed.then(() => exitOf(started)),
   };
 }
