@@ -3,17 +3,8 @@ import { EventEmitter } from "node:events";
 import { callNative, HobbleError, type HobbleErrorCode } from "./errors.js";
 import { KeepAlive } from "./keep-alive.js";
 import { type EndReason, Lifecycle } from "./lifecycle.js";
-import { createEngine, type NativeEngine, type NativeEvent, type NativeTargetSpec } from "./native.js";
-import {
-  type CheckedCycle,
-  type CycleOptions,
-  checkCycle,
-  checkHobblerOptions,
-  checkSelector,
-  type HobblerOptions,
-  type Selection,
-  type TargetSelector,
-} from "./options.js";
+import { createEngine, type NativeEngine, type NativeEvent } from "./native.js";
+import { type CycleOptions, checkCycle, checkHobblerOptions, checkSelector, type HobblerOptions, type TargetSelector } from "./options.js";
 import { type HobblerStats, readHobblerStats } from "./stats.js";
 import { lifecycleOf, Target } from "./target.js";
 import { readTargetStats, type TargetStats } from "./target-stats.js";
@@ -77,8 +68,9 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
     const selection = checkSelector(selector);
     const checked = checkCycle(cycle);
     if (this.#closing !== undefined) throw new HobbleError("ERR_CLOSED", "the hobbler is closed", { pid: selection.pid });
-    const spec = nativeSpec(selection, checked);
-    const id = callNative(() => this.#engine.add(spec), selection.pid);
+    const { kind, pid, startTime, inode, adoptOrphans } = selection;
+    const { runNs, stopNs, phaseMode, phaseNs } = checked;
+    const id = callNative(() => this.#engine.add(kind, pid, startTime, inode, runNs, stopNs, phaseMode, phaseNs, adoptOrphans), pid);
     const target = new Target(this.#engine, new Lifecycle(selection.pid, this.#keepAlive), id, selection, checked);
     this.#targets.set(id, target);
     return target;
@@ -205,12 +197,4 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
   #endAll(reason: EndReason): void {
     for (const id of [...this.#targets.keys()]) this.#end(id, reason);
   }
-}
-
-/** One literal: the native side reads an object made by spreading two others ten times slower (10 µs instead of 1). */
-function nativeSpec(
-  { kind, pid, startTime, inode, adoptOrphans }: Selection,
-  { runNs, stopNs, phaseMode, phaseNs }: CheckedCycle,
-): NativeTargetSpec {
-  return { kind, pid, startTime, inode, adoptOrphans, runNs, stopNs, phaseMode, phaseNs };
 }

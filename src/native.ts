@@ -32,21 +32,6 @@ export interface NativeEngineOptions {
   forceKill: boolean;
 }
 
-export interface NativeTargetSpec {
-  kind: number;
-  pid: number;
-  /** Start time in clock ticks after boot (field 22 of /proc/PID/stat); -1 = not given. */
-  startTime: number;
-  /** Inode of a pidfd of the process; 0n = not given. */
-  inode: bigint;
-  runNs: number;
-  stopNs: number;
-  phaseMode: number;
-  phaseNs: number;
-  /** For a tree: processes that the kernel hands to us as subreaper belong to it too, and are reaped by us. */
-  adoptOrphans: boolean;
-}
-
 /** What happened, in the order it happened; drained by JavaScript when the engine calls `onEvents`. */
 export interface NativeEvent {
   type: "ready" | "exit" | "error" | "released" | "overload" | "finished" | "closed";
@@ -151,8 +136,24 @@ export const TargetField = {
 export const TARGET_FIELDS = 23;
 
 export interface NativeEngine {
-  /** Hands the target to the helper thread; returns its id (> 0). Never blocks. */
-  add(spec: NativeTargetSpec): number;
+  /**
+   * Hands the target to the helper thread; returns its id (> 0). Never blocks.
+   *
+   * @param startTime in clock ticks after boot (field 22 of /proc/PID/stat); -1 = not given
+   * @param inode of a pidfd of the process; 0n = not given
+   * @param adoptOrphans for a tree: processes that the kernel hands to us as subreaper belong to it too, and are reaped by us
+   */
+  add(
+    kind: number,
+    pid: number,
+    startTime: number,
+    inode: bigint,
+    runNs: number,
+    stopNs: number,
+    phaseMode: number,
+    phaseNs: number,
+    adoptOrphans: boolean,
+  ): number;
   update(id: number, runNs: number, stopNs: number, phaseMode: number, phaseNs: number): void;
   /** Resume and forget a target; a "released" event follows. */
   release(id: number): void;
