@@ -52,7 +52,7 @@ export async function end({ child }: Started): Promise<void> {
   await once(child, "exit");
 }
 
-export async function endAll(): Promise<void> {
+async function endAll(): Promise<void> {
   await Promise.all([...started].map((child) => end({ pid: child.pid ?? 0, child })));
   started.clear();
 }
