@@ -12,6 +12,8 @@ constexpr int kServedAtOnce = 64;
 // A target whose SIGCONT takes longer than this makes others late.
 constexpr Nanos kSlowSignal = 150 * kMicrosecond;
 constexpr uint8_t kSlowInARow = 4;
+// How long a level of a tree waits for its parents to do this, at least and at most.
+constexpr Nanos kLevelPatience = 5 * kMillisecond;
 constexpr Nanos kLongestSample = 100 * kMicrosecond;
 // Members whose CPU clocks are read to tell an idle target from a busy one (0.8 us each).
 constexpr uint32_t kDemandMembers = 8;
@@ -61,25 +63,29 @@ Nanos Lane::serve_due(Nanos now) {
 }
 
 Nanos Lane::begin_stop(Target& target, Nanos deadline, Nanos now) {
-  stop_members(target);
-  const Nanos after = monotonic_now();
-  learn_cost(target, after - now, false);
-
-  const Nanos ran = now - target.continued;
-  target.halted = now;
-  // In pairs, so that the duty is right after the first cycle already.
-  if (target.stop_before >= 0) {
-    target.ran.add(ran);
-    target.stopped.add(target.stop_before);
-    target.cycles.add(1);
-    counters_.ran.add(ran);
-    counters_.stopped.add(target.stop_before);
+  if (target.levels_stopped == 0) {
+    if (!target.first_window) counters_.lateness.record(now - deadline);
+  } else if (now < target.patience && !level_has_stopped(target)) {
+    heap_.move(&target, now + kLevelGap);
+    return now;
   }
-  target.run_error.record(ran - target.window);
-  counters_.run_error.record(ran - target.window);
-  counters_.lateness.record(now - deadline);
+  const uint32_t signalled = stop_level(target);
+  const Nanos after = monotonic_now();
+  learn_cost(target, after - now, signalled, false);
+  if (!target.members.empty()) note_ready(target);
+  if (target.levels_stopped > 0) {
+    target.patience = now + std::min(kLevelPatience, target.cycle.stop / 4);
+    heap_.move(&target, after + kLevelGap);
+    return after;
+  }
+  return finish_stop(target, now, after);
+}
+
+// Every member has been sent SIGSTOP, the last of them at `now`.
+Nanos Lane::finish_stop(Target& target, Nanos now, Nanos after) {
+  if (!target.first_window) count_run_window(target, now);
+  target.halted = now;
   set_state(target, TargetState::kStopped);
-  if (cap_spares_idle_ && cap_ > 0) look_at_demand(target);
 
   // Absolute: lateness is not passed on to the next cycle.
   const int stretch = stretch_.load(std::memory_order_relaxed);
@@ -92,6 +98,21 @@ Nanos Lane::begin_stop(Target& target, Nanos deadline, Nanos now) {
   give_turn_back(target);
   if (target.members.empty()) note_empty(target);  // may end the target: nothing may be done with it after this
   return had_turn ? admit_waiting(after) : after;
+}
+
+void Lane::count_run_window(Target& target, Nanos now) {
+  const Nanos ran = now - target.continued;
+  // In pairs, so that the duty is right after the first cycle already.
+  if (target.stop_before >= 0) {
+    target.ran.add(ran);
+    target.stopped.add(target.stop_before);
+    target.cycles.add(1);
+    counters_.ran.add(ran);
+    counters_.stopped.add(target.stop_before);
+  }
+  target.run_error.record(ran - target.window);
+  counters_.run_error.record(ran - target.window);
+  if (cap_spares_idle_ && cap_ > 0) look_at_demand(target);
 }
 
 // A run window that is wholly in the past is not made up for.
@@ -123,8 +144,8 @@ Nanos Lane::begin_run(Target& target, Nanos deadline, Nanos now) {
   }
   enter_run(target, deadline, now);
   const Nanos after = monotonic_now();
-  learn_cost(target, after - now, true);
-  heap_.move(&target, (options_.precision == Precision::kEconomy ? wake_began_ : now) + target.window);
+  learn_cost(target, after - now, target.members.size(), true);
+  heap_.move(&target, (options_.precision == Precision::kEconomy ? wake_began_ : now) + target.window - lead(target));
   if (target.members.empty()) note_empty(target);
   return after;
 }
@@ -182,17 +203,16 @@ Nanos Lane::admit_waiting(Nanos now) {
     }
     enter_run(target, target.deferred ? now : target.start, now);
     const Nanos after = monotonic_now();
-    learn_cost(target, after - now, true);
-    heap_.push(now + target.window, &target);
+    learn_cost(target, after - now, target.members.size(), true);
+    heap_.push(now + target.window - lead(target), &target);
     if (target.members.empty()) note_empty(target);
     now = after;
   }
   return now;
 }
 
-void Lane::learn_cost(Target& target, Nanos took, bool continued) {
-  const Nanos members = std::max<Nanos>(1, target.members.size());
-  smooth(counters_.signal_cost, std::min(took / members, kLongestSample), 64);
+void Lane::learn_cost(Target& target, Nanos took, uint32_t signalled, bool continued) {
+  smooth(counters_.signal_cost, std::min(took / std::max<Nanos>(1, signalled), kLongestSample), 64);
   if (!continued) return;
   // Several times in a row: a single long one may be the host's doing.
   target.slow_in_a_row = took > kSlowSignal ? target.slow_in_a_row + 1 : 0;

@@ -23,10 +23,14 @@ class List {
   static T* next(const T* item) { return (item->*Link).next; }
   static T* previous(const T* item) { return (item->*Link).previous; }
 
-  void append(T* item) {
-    item->*Link = {.previous = last_, .next = nullptr};
-    (last_ != nullptr ? (last_->*Link).next : first_) = item;
-    last_ = item;
+  void append(T* item) { insert_after(last_, item); }
+
+  // Null: at the front.
+  void insert_after(T* place, T* item) {
+    T* const follower = place != nullptr ? (place->*Link).next : first_;
+    item->*Link = {.previous = place, .next = follower};
+    (place != nullptr ? (place->*Link).next : first_) = item;
+    (follower != nullptr ? (follower->*Link).previous : last_) = item;
     ++size_;
   }
 

@@ -15,6 +15,9 @@
 
 namespace hobble {
 
+// Between the SIGSTOPs of two levels of a tree. More than a wake-up takes, and more than this thread may spin: a parent may need its CPU.
+constexpr Nanos kLevelGap = 150 * kMicrosecond;
+
 struct LaneOptions {
   RealtimeMode realtime = RealtimeMode::kAuto;
   int priority = 50;
@@ -97,13 +100,15 @@ class Lane {
   // cycle.cc: windows and signals
   Nanos serve_due(Nanos now);
   Nanos begin_stop(Target& target, Nanos deadline, Nanos now);
+  Nanos finish_stop(Target& target, Nanos now, Nanos after);
+  void count_run_window(Target& target, Nanos now);
   Nanos begin_run(Target& target, Nanos deadline, Nanos now);
   void enter_run(Target& target, Nanos deadline, Nanos now);
   void skip_past_windows(Target& target, Nanos now);
   bool take_turn(Target& target);
   void give_turn_back(Target& target);
   Nanos admit_waiting(Nanos now);
-  void learn_cost(Target& target, Nanos took, bool continued);
+  void learn_cost(Target& target, Nanos took, uint32_t signalled, bool continued);
   void look_at_demand(Target& target);
   // lane_targets.cc: targets that come, change and go; their members' signals
   void attach(Target& target, Member* chain);
@@ -111,9 +116,12 @@ class Lane {
   void update(Target& target, const Cycle& cycle, Nanos offset, Nanos now);
   void pause(Target& target);
   void unpause(Target& target, Nanos now);
+  Nanos start_before_first(const Target& target, Nanos now) const;
   void leave(Target& target, Note::Kind how, EndReason reason);
   void leave_all(EndReason reason);
-  void stop_members(Target& target);
+  uint32_t stop_level(Target& target);
+  bool level_has_stopped(const Target& target) const;
+  Nanos lead(const Target& target) const;
   void continue_members(Target& target);
   bool signal(Member& member, int number);
   void drop(Member& member);

@@ -2,6 +2,7 @@
 // on the lane's thread.
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "engine/lane.h"
@@ -10,11 +11,13 @@ namespace hobble {
 namespace {
 
 constexpr Nanos kReadingRequestGap = 5 * kMillisecond;
+// Parents whose state is looked at before their children are stopped (3.3 us each).
+constexpr int kMostLooks = 16;
 
 }  // namespace
 
 void Lane::attach(Target& target, Member* chain) {
-  // A fresh target is pending: `add` stops its members together.
+  // A fresh target is pending: its members are stopped together.
   const bool stop_at_once = target.phase_state == TargetState::kStopped || target.phase_state == TargetState::kWaiting;
   while (chain != nullptr) {
     Member& member = *chain;
@@ -25,11 +28,13 @@ void Lane::attach(Target& target, Member* chain) {
       continue;
     }
     member.attached = true;
-    target.members.append(&member);
+    Member* above = target.members.last();
+    while (above != nullptr && above->level > member.level) above = decltype(target.members)::previous(above);
+    target.members.insert_after(above, &member);
     target.member_count.add(1);
     counters_.members.add(1);
     target.empty_noted = false;
-    if (stop_at_once) signal(member, SIGSTOP);
+    if (stop_at_once || member.level < target.levels_stopped) signal(member, SIGSTOP);
   }
 }
 
@@ -42,13 +47,13 @@ void Lane::add(Target& target, Nanos now) {
   }
   if (mode_reached_.load(std::memory_order_relaxed) == Mode::kPaused) {
     set_state(target, TargetState::kPaused);
+    if (target.members.empty()) {
+      note_empty(target);
+    } else {
+      note_ready(target);
+    }
   } else {
     unpause(target, now);
-  }
-  if (target.members.empty()) {
-    note_empty(target);
-  } else {
-    note_ready(target);
   }
 }
 
@@ -60,14 +65,20 @@ void Lane::note_ready(Target& target) {
 
 // Stopped at once; the first run window comes with its phase.
 void Lane::unpause(Target& target, Nanos now) {
-  stop_members(target);
-  target.halted = now;
   target.first_window = true;
   target.deferred = false;
-  set_state(target, TargetState::kStopped);
+  target.stop_before = -1;
+  target.continued = now;
+  target.window = 0;
+  set_state(target, TargetState::kRunning);
+  target.start = start_before_first(target, now);
+  heap_.push(now, &target);
+}
+
+// `start` of a target that is not stopped yet: one period before its first run window.
+Nanos Lane::start_before_first(const Target& target, Nanos now) const {
   const Nanos period = target.cycle.period() * stretch_.load(std::memory_order_relaxed);
-  target.start = next_occurrence(now + kShortestWindow, period, target.offset);
-  heap_.push(target.start, &target);
+  return next_occurrence(now + kShortestWindow, period, target.offset) - period;
 }
 
 void Lane::pause(Target& target) {
@@ -75,6 +86,7 @@ void Lane::pause(Target& target) {
   if (target.queued()) heap_.remove(&target);
   if (target.phase_state == TargetState::kWaiting) waiting_.remove(&target);
   target.waiting_since.set(0);
+  target.levels_stopped = 0;
   give_turn_back(target);
   set_state(target, TargetState::kPaused);
 }
@@ -88,10 +100,12 @@ void Lane::update(Target& target, const Cycle& cycle, Nanos offset, Nanos now) {
   const int stretch = stretch_.load(std::memory_order_relaxed);
   const Nanos period = cycle.period() * stretch;
   target.deferred = true;  // the present stop window belongs to neither cycle
-  if (target.phase_state == TargetState::kRunning) {
+  if (target.phase_state == TargetState::kRunning && (target.first_window || target.levels_stopped > 0)) {
+    target.start = start_before_first(target, now);
+  } else if (target.phase_state == TargetState::kRunning) {
     target.window = cycle.run * stretch;
     target.start = next_occurrence(target.continued + target.window + kShortestWindow, period, offset) - period;
-    heap_.move(&target, target.continued + target.window);
+    heap_.move(&target, target.continued + target.window - lead(target));
   } else if (target.phase_state == TargetState::kStopped) {
     target.start = next_occurrence(now, period, offset);
     heap_.move(&target, target.start);
@@ -122,12 +136,40 @@ void Lane::leave_all(EndReason reason) {
   while (!targets_.empty()) leave(*targets_.first(), Note::Kind::kTargetRetired, reason);
 }
 
-void Lane::stop_members(Target& target) {
-  for (Member* member = target.members.first(); member != nullptr;) {
+// Stops the uppermost level that has not been stopped yet, and says how many members it has. Then `levels_stopped` tells whether another
+// is left: it must wait. A parent in waitpid(WUNTRACED) that is sent SIGSTOP looks for stopped children once more before it stops itself,
+// and an interactive shell that finds one takes the terminal back.
+uint32_t Lane::stop_level(Target& target) {
+  Member* member = target.members.first();
+  while (member != nullptr && member->level < target.levels_stopped) member = decltype(target.members)::next(member);
+  const int level = member != nullptr ? member->level : 0;
+  uint32_t signalled = 0;
+  for (; member != nullptr && member->level == level; ++signalled) {
     Member* const next = decltype(target.members)::next(member);
     signal(*member, SIGSTOP);
     member = next;
   }
+  target.levels_stopped = member != nullptr ? level + 1 : 0;
+  return signalled;
+}
+
+// Have the parents among the members that were stopped last really stopped?
+bool Lane::level_has_stopped(const Target& target) const {
+  int looks = 0;
+  for (const Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
+    if (member->level >= target.levels_stopped || looks == kMostLooks) break;
+    if (member->level < target.levels_stopped - 1 || member->state_fd.get() < 0) continue;
+    ++looks;
+    if (!has_stopped(member->state_fd.get())) return false;
+  }
+  return true;
+}
+
+// How long before the end of the run window the uppermost level is stopped, so that the lowest, which does the work, is stopped in time.
+Nanos Lane::lead(const Target& target) const {
+  if (target.members.size() < 2) return 0;
+  const int gaps = target.members.last()->level - target.members.first()->level;
+  return std::min(gaps * kLevelGap, target.window / 4);
 }
 
 void Lane::continue_members(Target& target) {

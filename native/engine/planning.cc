@@ -138,7 +138,10 @@ bool Scout::open_slow_lane() {
   lanes_published_[kSlow].store(lane.get());
   lanes_[kSlow] = std::move(lane);
   // Whoever paused or closed the engine meanwhile did not see it yet.
-  lanes_[kSlow]->request(mode_.load());
+  for (Lane::Mode mode = mode_.load();; mode = mode_.load()) {
+    lanes_[kSlow]->request(mode);
+    if (mode == mode_.load()) break;
+  }
   return true;
 }
 

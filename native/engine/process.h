@@ -55,6 +55,9 @@ class Process {
   // Is it gone (a zombie with no living thread counts as gone)?
   bool gone() const;
 
+  // /proc/PID/stat of this very process; empty if it is gone, or descriptors are scarce.
+  UniqueFd open_state() const;
+
   // Collect it if it is a child of ours that has exited.
   void reap() const;
 

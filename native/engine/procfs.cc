@@ -105,6 +105,17 @@ std::optional<ProcessStat> read_stat_fd(int fd) {
   return parse_stat({buffer, static_cast<size_t>(got)});
 }
 
+bool has_stopped(int fd) {
+  // PID and name (at most 64 bytes, see proc_pid_comm(5)) come before the state.
+  char buffer[128];
+  const ssize_t got = read_all_at_start(fd, buffer, sizeof buffer);
+  if (got <= 0) return true;
+  const std::string_view line(buffer, static_cast<size_t>(got));
+  const size_t close = line.rfind(')');
+  return close != std::string_view::npos && close + 2 < line.size() &&
+         std::string_view("TtZX").find(line[close + 2]) != std::string_view::npos;
+}
+
 std::optional<ProcessStat> read_stat(pid_t pid) {
   char path[32];
   snprintf(path, sizeof path, "/proc/%d/stat", pid);

@@ -12,6 +12,8 @@ constexpr Nanos kReadingInterval = 100 * kMillisecond;
 constexpr Nanos kFullReadingInterval = 1 * kSecond;
 // Reading may take this share of the helper thread's time, then it becomes rarer.
 constexpr Nanos kReadingThinning = 10;
+// Each level of a tree is stopped a moment after the one above it; all below this one are stopped with it, still parents first.
+constexpr int kDeepestLevel = 7;
 
 }  // namespace
 
@@ -37,6 +39,7 @@ Member* Scout::make_members(Record& record, std::vector<Found> found) {
       members_.release(member);
       break;
     }
+    find_level(*member, one.stat.parent);
     by_pid_[member->process.pid()] = member;
     {
       const std::lock_guard lock(records_mutex_);
@@ -46,6 +49,17 @@ Member* Scout::make_members(Record& record, std::vector<Found> found) {
     last = member;
   }
   return first;
+}
+
+// Its parent is a member already, or it is at the top.
+void Scout::find_level(Member& member, pid_t parent_pid) {
+  const auto found = by_pid_.find(parent_pid);
+  if (found == by_pid_.end() || found->second->target != member.target) return;
+  Member& parent = *found->second;
+  member.level = std::min(parent.level + 1, kDeepestLevel);
+  if (parent.state_file) return;
+  parent.state_file = parent.process.open_state();
+  parent.state_fd.set(parent.state_file ? parent.state_file.get() : -1);
 }
 
 void Scout::read_members(Nanos now) {

@@ -109,7 +109,10 @@ void Scout::post(const Request& request) {
 
 void Scout::request_mode(Lane::Mode mode) {
   if (mode == Lane::Mode::kClosed) closing_.store(true);
-  mode_.store(mode);
+  // Closing is final.
+  Lane::Mode before = mode_.load();
+  while (before != Lane::Mode::kClosed && !mode_.compare_exchange_weak(before, mode)) {
+  }
   for (const auto& lane : lanes_published_) {
     if (Lane* const open = lane.load(std::memory_order_acquire)) open->request(mode);
   }

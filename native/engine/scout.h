@@ -109,6 +109,7 @@ class Scout {
   void finish_closing();
   // readings.cc: members that come
   Member* make_members(Record& record, std::vector<Found> found);
+  void find_level(Member& member, pid_t parent_pid);
   void read_members(Nanos now);
   std::vector<Found> find_new_members(Record& record, bool full);
   void read_record(Record& record, bool full);

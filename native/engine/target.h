@@ -12,6 +12,7 @@
 #include "engine/intrusive.h"
 #include "engine/process.h"
 #include "engine/schedule.h"
+#include "engine/unique_fd.h"
 
 namespace hobble {
 
@@ -45,6 +46,10 @@ struct Note {
 struct Member {
   Process process;
   Target* target = nullptr;
+  // Generations below the first member. Those of one level are stopped together, a level after the one above it.
+  int level = 0;
+  // /proc/PID/stat of a member whose children are members too, else -1: tells whether it has really stopped. Set by the scout at any time.
+  Counter<int> state_fd{-1};
 
   // The lane's.
   ListLink<Member> siblings;  // in Target::members
@@ -55,6 +60,7 @@ struct Member {
   Note retired{.kind = Note::Kind::kMemberRetired};
 
   // The scout's.
+  UniqueFd state_file;
   Nanos cpu_at_add = 0;
   Nanos cpu_at_read = -1;  // its CPU clock when its children were last read
 };
@@ -71,7 +77,8 @@ struct alignas(64) Target : HeapPlace {
   bool slow_noted = false;
   uint8_t slow_in_a_row = 0;  // SIGCONTs that took so long that they make others late
   bool retiring = false;
-  int idle_in_a_row = 0;  // run windows in which it hardly used the CPU
+  int levels_stopped = 0;  // of a stop that is under way: the levels above this one have been sent SIGSTOP
+  int idle_in_a_row = 0;   // run windows in which it hardly used the CPU
   Cycle cycle;
   Nanos offset = 0;                         // of its phase
   Nanos window = 0;                         // length asked of the present window
@@ -79,8 +86,9 @@ struct alignas(64) Target : HeapPlace {
   Nanos continued = 0;                      // when the last SIGCONT went out
   Nanos halted = 0;                         // when the last SIGSTOP went out
   Nanos stop_before = -1;                   // length of the stop window before this run window; -1: it was cut short
+  Nanos patience = 0;                       // a level under this one is not waited for any longer
   Nanos cpu_before = 0;                     // CPU time of its members when last looked at, for the cap
-  List<Member, &Member::siblings> members;  // parents before children
+  List<Member, &Member::siblings> members;  // by level, so parents before children
   ListLink<Target> all;                     // every target of the lane
   ListLink<Target> waiting;                 // those that wait for the cap
   EndReason end_reason = EndReason::kExit;

@@ -1,4 +1,5 @@
 /** What signals from the terminal and the system mean to a command that hobbles. The library installs no handlers; this is where they are. */
+import { readFileSync } from "node:fs";
 import os from "node:os";
 import type { Hobbler } from "../hobbler.js";
 
@@ -15,7 +16,8 @@ export function pauseWhenStopped(hobbler: Hobbler): void {
   let stopped = false;
   for (const signal of ["SIGTSTP", "SIGTTIN", "SIGTTOU"] as const) {
     process.on(signal, () => {
-      if (stopped) return;
+      // The last of them may be told after the SIGCONT of `fg`: a thread can have taken it before it stopped.
+      if (stopped || (signal !== "SIGTSTP" && inForeground())) return;
       stopped = true;
       hobbler.pause();
       process.kill(process.pid, "SIGSTOP");
@@ -25,6 +27,13 @@ export function pauseWhenStopped(hobbler: Hobbler): void {
     stopped = false;
     hobbler.resume();
   });
+}
+
+/** proc_pid_stat(5): the fields pgrp and tpgid, counted from the end of the name, which may hold anything. */
+function inForeground(): boolean {
+  const stat = readFileSync("/proc/self/stat", "latin1");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[2] === fields[5];
 }
 
 /** A thousand busy targets starve an ordinary event loop. Where raising the priority is not permitted, the timer thread carries on alone. */
