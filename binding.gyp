@@ -16,16 +16,22 @@
             "native/engine/addon.cc",
             "native/engine/cycle.cc",
             "native/engine/engine.cc",
+            "native/engine/guard.cc",
+            "native/engine/guarding.cc",
             "native/engine/histogram.cc",
             "native/engine/lane.cc",
             "native/engine/lane_targets.cc",
+            "native/engine/leases.cc",
             "native/engine/membership.cc",
+            "native/engine/neighbours.cc",
             "native/engine/planning.cc",
             "native/engine/process.cc",
             "native/engine/procfs.cc",
             "native/engine/readings.cc",
             "native/engine/realtime.cc",
+            "native/engine/recovery.cc",
             "native/engine/retirement.cc",
+            "native/engine/runtime_dir.cc",
             "native/engine/schedule.cc",
             "native/engine/scout.cc"
           ]
@@ -39,9 +45,25 @@
             "native/host/probe.cc",
             "native/host/process_events.cc",
             "native/host/relay.cc",
+            "native/engine/leases.cc",
             "native/engine/process.cc",
             "native/engine/procfs.cc",
-            "native/engine/realtime.cc"
+            "native/engine/realtime.cc",
+            "native/engine/recovery.cc",
+            "native/engine/runtime_dir.cc"
+          ]
+        },
+        {
+          "target_name": "hobble_guardian",
+          "type": "executable",
+          "sources": [
+            "native/guardian/main.cc",
+            "native/guardian/watch.cc",
+            "native/engine/leases.cc",
+            "native/engine/process.cc",
+            "native/engine/procfs.cc",
+            "native/engine/recovery.cc",
+            "native/engine/runtime_dir.cc"
           ]
         }
       ]

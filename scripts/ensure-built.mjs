@@ -51,8 +51,8 @@ function compileTypeScript() {
 
 const addons = {
   root,
-  inputs: ["binding.gyp", "native/engine", "native/host", "scripts/build-native.mjs"],
-  outputs: ["build/Release/hobble_engine.node", "build/Release/hobble_host.node"],
+  inputs: ["binding.gyp", "native/engine", "native/guardian", "native/host", "scripts/build-native.mjs"],
+  outputs: ["build/Release/hobble_engine.node", "build/Release/hobble_guardian", "build/Release/hobble_host.node"],
   stamp: "build/addons.sha256",
 };
 const modules = { root, inputs: ["src", "tsconfig.json"], outputs: ["dist/cli/main.js"], stamp: "build/modules.sha256" };

@@ -21,7 +21,7 @@ export function expectedContents() {
   return [
     ...FIXED,
     ...modules.flatMap((path) => [`${path}.js`, `${path}.d.ts`]),
-    ...["native/engine", "native/host"].flatMap((folder) => list(folder, /\.(cc|h)$/)),
+    ...["native/engine", "native/guardian", "native/host"].flatMap((folder) => list(folder, /\.(cc|h)$/)),
     ...list("docs", /\.(md|svg)$/),
   ].sort();
 }

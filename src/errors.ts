@@ -5,8 +5,9 @@
  *   `EMFILE` no file descriptor left for it
  * - `ERR_PROTECTED` PID 1, a kernel thread, ourselves or one of our ancestors
  * - `ERR_IDENTITY` the PID belongs to another process than the one that was chosen
- * - `ERR_BUSY` the process is a target already
+ * - `ERR_BUSY` the process is a target already, of this hobbler or of another
  * - `ERR_OVERLOAD` the engine would need more CPU than `maxShare` for it
+ * - `ERR_RUNTIME_DIR` the directory for the table of leases cannot be used
  * - `ERR_CLOSED` the hobbler was closed; `ERR_UNSUPPORTED` this host cannot do it
  */
 export type HobbleErrorCode =
@@ -18,6 +19,7 @@ export type HobbleErrorCode =
   | "ERR_IDENTITY"
   | "ERR_BUSY"
   | "ERR_OVERLOAD"
+  | "ERR_RUNTIME_DIR"
   | "ERR_CLOSED"
   | "ERR_UNSUPPORTED";
 

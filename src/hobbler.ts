@@ -23,6 +23,8 @@ export interface HobblerEvents {
   /** A target could not be hobbled, or no longer. Without a listener nothing happens; `target.ready` tells too. */
   error: [{ target: Target; error: HobbleError }];
   overload: [OverloadEvent];
+  /** The guardian cannot be started, or not again: until it can, nobody resumes what is stopped if this process is killed with SIGKILL. */
+  unguarded: [{ error: HobbleError }];
   /** The time given with `for` is over: everything was resumed and released. */
   finished: [];
 }
@@ -45,8 +47,8 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
   #resolveClosed: () => void = () => {};
 
   /**
-   * @throws HobbleError `EINVAL` for an option out of its range; `EPERM` when `realtime: "require"` cannot be had; `ERR_UNSUPPORTED` where hobble
-   * does not work. The reason of `signal` when that is aborted already.
+   * @throws HobbleError `EINVAL` for an option out of its range; `EPERM` when `realtime: "require"` cannot be had; `ERR_RUNTIME_DIR` when the
+   * runtime directory cannot be used; `ERR_UNSUPPORTED` where hobble does not work, or `guardian: "require"` cannot be had. The reason of `signal` when that is aborted already.
    */
   constructor(options: HobblerOptions = {}) {
     super();
@@ -171,6 +173,9 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
       }
       case "overload":
         this.emit("overload", { reason: event.code as OverloadEvent["reason"], message: event.message, stretch: event.stretch });
+        break;
+      case "guardian":
+        this.emit("unguarded", { error: new HobbleError(event.code as HobbleErrorCode, event.message) });
         break;
       case "finished":
         this.#endAll("finished");

@@ -15,6 +15,9 @@ export const RealtimeMode = { auto: 0, require: 1, off: 2 } as const;
 /** The numbers are those of `Precision` in native/engine/lane.h. */
 export const Precision = { tight: 0, balanced: 1, economy: 2 } as const;
 
+/** The numbers are those of `GuardMode` in native/engine/guard.h. */
+export const GuardianMode = { auto: 0, require: 1, off: 2 } as const;
+
 export interface NativeEngineOptions {
   realtime: number;
   /** SCHED_FIFO priority of the timer thread, 1..98. */
@@ -30,15 +33,18 @@ export interface NativeEngineOptions {
   forNs: number;
   /** For tests: act as on a kernel without pidfds. */
   forceKill: boolean;
+  guardian: number;
+  /** Where the table of leases is made; "" = the usual place. */
+  runtimeDirectory: string;
 }
 
 /** What happened, in the order it happened; drained by JavaScript when the engine calls `onEvents`. */
 export interface NativeEvent {
-  type: "ready" | "exit" | "error" | "released" | "overload" | "finished" | "closed";
+  type: "ready" | "exit" | "error" | "released" | "overload" | "finished" | "closed" | "guardian";
   /** The target, 0 for the engine itself. */
   id: number;
   pid: number;
-  /** For "error": the code of the HobbleError. For "overload": "concurrency" | "cpu". For "released": "released" | "finished" | "closed". */
+  /** For "error": the code of the HobbleError. For "guardian": why there is none. For "overload": "concurrency" | "cpu". For "released": "released" | "finished" | "closed". */
   code: string;
   message: string;
   /** For "overload": periods are lengthened by this factor (1 = not at all). */
@@ -72,6 +78,8 @@ export interface NativeEngineStats {
   signalMethod: string;
   /** Cap on targets running at once; 0 = none. */
   concurrency: number;
+  /** PID of the guardian, 0 while there is none. */
+  guardian: number;
   targets: number;
   members: number;
   signals: number;
@@ -176,7 +184,7 @@ export interface NativeEngine {
 }
 
 interface EngineAddon {
-  Engine: new (options: NativeEngineOptions, onEvents: () => void) => NativeEngine;
+  Engine: new (options: NativeEngineOptions & { guardianProgram: string }, onEvents: () => void) => NativeEngine;
 }
 
 /** One line of /proc/PID/stat and friends, as far as the library needs it. */
@@ -230,7 +238,20 @@ export interface HeldCommand {
   abandon(): void;
 }
 
+/** What was found of one engine, living or dead. */
+export interface NativeRecoveredTable {
+  path: string;
+  /** 0 when the file does not tell. */
+  owner: number;
+  removed: boolean;
+  /** Why nothing was done, "" if it was. */
+  ignored: string;
+  members: { pid: number; result: "resumed" | "gone" | "foreign" | "failed"; error: string }[];
+}
+
 export interface HostAddon {
+  /** Resumes what dead engines left stopped (native/engine/recovery.h). `directory` "" = the usual places. */
+  recover(directory: string, dryRun: boolean): NativeRecoveredTable[];
   /** Undefined when there is no such process. */
   identify(pid: number): ProcessIdentity | undefined;
   /** CPU time of a process so far, ns (clock_gettime on its CPU clock), or -1 if it is gone. */
@@ -286,7 +307,7 @@ let hostAddon: HostAddon | undefined;
 export function createEngine(options: NativeEngineOptions, onEvents: () => void): NativeEngine {
   engineAddon ??= load<EngineAddon>("engine");
   const { Engine } = engineAddon;
-  return callNative(() => new Engine(options, onEvents));
+  return callNative(() => new Engine({ ...options, guardianProgram: `${packageRoot}build/Release/hobble_guardian` }, onEvents));
 }
 
 export function host(): HostAddon {

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { check, durationIn, oneOf, wholeNumber } from "./check.js";
 import type { Duration } from "./duration.js";
-import { type NativeEngineOptions, PhaseMode, Precision, RealtimeMode, TargetKind } from "./native.js";
+import { GuardianMode, type NativeEngineOptions, PhaseMode, Precision, RealtimeMode, TargetKind } from "./native.js";
 
 export interface HobblerOptions {
   /**
@@ -26,6 +26,16 @@ export interface HobblerOptions {
   concurrency?: "auto" | "none" | number | undefined;
   /** Share of one CPU that the engine may use itself, above 0 to 1. Beyond it periods are lengthened, then targets are refused. Default 0.8. */
   maxShare?: number | undefined;
+  /**
+   * The guardian is a process of its own that resumes everything if this one dies or hangs. "auto": an event `unguarded` tells when there is
+   * none; "require": the constructor throws, and the hobbler closes when it cannot be replaced; "off": none. Default "auto".
+   */
+  guardian?: "auto" | "require" | "off" | undefined;
+  /**
+   * Where the table of what is stopped is kept: an absolute path of a directory that only this user may enter; made if need be. Default:
+   * /run/hobble as root, else $XDG_RUNTIME_DIR/hobble, else /dev/shm/hobble-UID.
+   */
+  runtimeDir?: string | undefined;
   /** After this time everything is resumed and released, even while the event loop is starved: at least 1 ms. Default: never. */
   for?: Duration | undefined;
   /** Aborting it closes the hobbler. */
@@ -72,6 +82,7 @@ const maxWindowNs = 3600e9;
 
 const concurrencyMust = '"auto", "none" or a whole number from 1';
 const shareMust = "a share above 0 and at most 1";
+const runtimeDirMust = "an absolute path";
 const hobblerOptions = v.strictObject(
   {
     realtime: v.optional(oneOf("auto", "require", "off"), "auto"),
@@ -80,6 +91,8 @@ const hobblerOptions = v.strictObject(
     precision: v.optional(oneOf("tight", "balanced", "economy"), "balanced"),
     concurrency: v.optional(v.union([oneOf("auto", "none"), wholeNumber(1, 1e6, concurrencyMust)], concurrencyMust), "auto"),
     maxShare: v.optional(v.pipe(v.number(shareMust), v.gtValue(0, shareMust), v.maxValue(1, shareMust)), 0.8),
+    guardian: v.optional(oneOf("auto", "require", "off"), "auto"),
+    runtimeDir: v.optional(v.pipe(v.string(runtimeDirMust), v.regex(/^\/[^\0]*$/, runtimeDirMust))),
     for: v.optional(durationIn(1e6, Number.MAX_SAFE_INTEGER, 'a duration of at least 1 ms, such as "5s"')),
     signal: v.optional(v.instance(AbortSignal, "an AbortSignal")),
   },
@@ -98,6 +111,8 @@ export function checkHobblerOptions(options: HobblerOptions): { native: NativeEn
     maxShare: checked.maxShare,
     forNs: checked.for ?? 0,
     forceKill: false,
+    guardian: GuardianMode[checked.guardian],
+    runtimeDirectory: checked.runtimeDir ?? "",
   };
   return { native, signal: checked.signal };
 }

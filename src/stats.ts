@@ -29,6 +29,8 @@ export interface HobblerStats {
   signalMethod: "pidfd" | "kill";
   /** Most targets that run at once; undefined = no cap. */
   concurrency: number | undefined;
+  /** PID of the guardian; undefined while there is none. */
+  guardian: number | undefined;
   targets: number;
   members: number;
   /** Since the engine started, likewise the counters below. */
@@ -75,6 +77,7 @@ export function readHobblerStats(engine: NativeEngine): HobblerStats {
     signalMethod: native.signalMethod as HobblerStats["signalMethod"],
     realtimeError: native.realtimeError === "" ? undefined : native.realtimeError,
     cpu: native.cpu < 0 ? undefined : native.cpu,
+    guardian: native.guardian === 0 ? undefined : native.guardian,
     concurrency: native.concurrency === 0 ? undefined : native.concurrency,
     dutyAchieved: duty(native.ranNs, native.stoppedNs),
     cpuShare: share,

@@ -17,7 +17,7 @@ test("the package holds the compiled library, the sources of the addons and the 
 test("binding.gyp names every native source", () => {
   const gyp = readFileSync("binding.gyp", "utf8");
   const named = [...gyp.matchAll(/"(native\/[^"]+\.cc)"/g)].map(([, path]) => path);
-  const present = ["native/engine", "native/host"].flatMap((folder) =>
+  const present = ["native/engine", "native/guardian", "native/host"].flatMap((folder) =>
     readdirSync(folder)
       .filter((name) => name.endsWith(".cc"))
       .map((name) => `${folder}/${name}`),

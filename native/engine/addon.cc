@@ -34,6 +34,11 @@ double number_at(const Napi::Object& object, const char* key, double least, doub
 
 bool flag_at(const Napi::Object& object, const char* key) { return object.Get(key).ToBoolean().Value(); }
 
+std::string string_at(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
+}
+
 hobble::EngineOptions engine_options(const Napi::Object& from) {
   hobble::EngineOptions options;
   options.realtime = static_cast<hobble::RealtimeMode>(number_at(from, "realtime", 0, 2));
@@ -44,6 +49,9 @@ hobble::EngineOptions engine_options(const Napi::Object& from) {
   options.most_share = number_at(from, "maxShare", 0, 1);
   options.finish_after = static_cast<Nanos>(number_at(from, "forNs", 0, 1e18));
   options.force_kill = flag_at(from, "forceKill");
+  options.runtime_directory = string_at(from, "runtimeDirectory");
+  options.guardian = static_cast<hobble::GuardMode>(number_at(from, "guardian", 0, 2));
+  options.guardian_program = string_at(from, "guardianProgram");
   return options;
 }
 
@@ -65,7 +73,7 @@ hobble::TargetSpec target_spec(const Napi::CallbackInfo& info) {
 }
 
 const char* type_name(hobble::Event::Type type) {
-  constexpr const char* kNames[] = {"ready", "exit", "error", "released", "overload", "finished", "closed"};
+  constexpr const char* kNames[] = {"ready", "exit", "error", "released", "overload", "finished", "closed", "guardian"};
   return kNames[static_cast<size_t>(type)];
 }
 
@@ -258,6 +266,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     object.Set("realtimeError", scheduling.error);
     object.Set("signalMethod", stats.method == hobble::SignalMethod::kPidfd ? "pidfd" : "kill");
     object.Set("concurrency", stats.concurrency);
+    object.Set("guardian", stats.guardian);
     object.Set("targets", static_cast<double>(stats.targets));
     object.Set("members", static_cast<double>(stats.members));
     object.Set("signals", static_cast<double>(stats.signals));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "engine/runtime_dir.h"
+
 namespace hobble {
 namespace {
 
@@ -59,25 +61,31 @@ Quantiles merged(const std::vector<const LaneCounters*>& lanes) {
 
 }  // namespace
 
-ScoutOptions Engine::scout_options(const EngineOptions& options, SignalMethod method) {
+ScoutOptions Engine::scout_options() const {
   ScoutOptions scout;
-  scout.lane.realtime = options.realtime;
-  scout.lane.priority = options.priority;
-  scout.lane.cpu = options.cpu;
-  scout.lane.precision = options.precision;
-  scout.lane.concurrency = options.concurrency;
-  if (options.finish_after > 0) scout.lane.finish_at = monotonic_now() + options.finish_after;
-  scout.most_share = options.most_share;
-  scout.method = method;
+  scout.lane.realtime = options_.realtime;
+  scout.lane.priority = options_.priority;
+  scout.lane.cpu = options_.cpu;
+  scout.lane.precision = options_.precision;
+  scout.lane.concurrency = options_.concurrency;
+  if (options_.finish_after > 0) scout.lane.finish_at = monotonic_now() + options_.finish_after;
+  scout.most_share = options_.most_share;
+  scout.method = method_;
+  scout.leases = leases_.get();
+  scout.runtime_directory = runtime_directory_;
+  scout.guard.mode = options_.guardian;
+  scout.guard.program = options_.guardian_program;
+  // Above the lanes: it must get the CPU when they hang.
+  scout.guard.priority = options_.realtime == RealtimeMode::kOff ? 0 : options_.priority + 1;
   return scout;
 }
 
 Engine::Engine(const EngineOptions& options, std::function<void()> bell)
-    : realtime_(options.realtime),
+    : options_(options),
       method_(options.force_kill ? SignalMethod::kKill : best_signal_method()),
       started_at_(monotonic_now()),
       events_(std::move(bell)),
-      scout_(scout_options(options, method_), events_) {}
+      runtime_directory_(runtime_directory(options.runtime_directory)) {}
 
 Engine::~Engine() {
   Registry::instance().remove(this);
@@ -86,9 +94,13 @@ Engine::~Engine() {
 
 std::optional<Error> Engine::start() {
   raise_open_files_limit();
-  if (!scout_.start()) return Error{Code::kNoDescriptors, 0, "no thread, descriptor or memory is left to start the engine"};
-  const Scheduling& scheduling = scout_.lane(Scout::kMain)->scheduling();
-  if (realtime_ == RealtimeMode::kRequire && !scheduling.fifo) {
+  auto leases = LeaseTable::create(runtime_directory_);
+  if (!leases) return leases.error();
+  leases_ = std::move(*leases);
+  scout_ = std::make_unique<Scout>(scout_options(), events_);
+  if (auto error = scout_->start()) return error;
+  const Scheduling& scheduling = scout_->lane(Scout::kMain)->scheduling();
+  if (options_.realtime == RealtimeMode::kRequire && !scheduling.fifo) {
     return Error{
         Code::kNotPermitted, 0,
         "SCHED_FIFO is required but was refused (" + scheduling.error + "): give CAP_SYS_NICE or a real-time priority limit (ulimit -r)"};
@@ -98,40 +110,43 @@ std::optional<Error> Engine::start() {
 }
 
 uint64_t Engine::add(const TargetSpec& spec) {
-  const uint64_t id = scout_.reserve_target(spec);
-  if (id != 0) scout_.post({.kind = Request::Kind::kAdd, .target = id, .spec = spec});
+  const uint64_t id = scout_->reserve_target(spec);
+  if (id != 0) scout_->post({.kind = Request::Kind::kAdd, .target = id, .spec = spec});
   return id;
 }
 
-void Engine::update(uint64_t id, const TargetSpec& spec) { scout_.post({.kind = Request::Kind::kUpdate, .target = id, .spec = spec}); }
+void Engine::update(uint64_t id, const TargetSpec& spec) { scout_->post({.kind = Request::Kind::kUpdate, .target = id, .spec = spec}); }
 
-void Engine::release(uint64_t id) { scout_.post({.kind = Request::Kind::kRelease, .target = id}); }
+void Engine::release(uint64_t id) { scout_->post({.kind = Request::Kind::kRelease, .target = id}); }
 
 void Engine::pause() {
-  scout_.request_mode(Lane::Mode::kPaused);
-  scout_.wait_for_mode(kPatience);
+  scout_->request_mode(Lane::Mode::kPaused);
+  scout_->wait_for_mode(kPatience);
 }
 
 void Engine::resume() {
-  scout_.request_mode(Lane::Mode::kCycling);
-  scout_.wait_for_mode(kPatience);
+  scout_->request_mode(Lane::Mode::kCycling);
+  scout_->wait_for_mode(kPatience);
 }
 
-void Engine::close() { scout_.request_mode(Lane::Mode::kClosed); }
+void Engine::close() {
+  if (scout_) scout_->request_mode(Lane::Mode::kClosed);
+}
 
 void Engine::close_now() {
   const std::lock_guard lock(closing_mutex_);
+  if (!scout_) return;
   close();
-  scout_.wait_for_mode(kPatience);
-  scout_.join();
+  scout_->wait_for_mode(kPatience);
+  scout_->join();
 }
 
 EngineStats Engine::stats() const {
   EngineStats stats;
-  const Lane& main = *scout_.lane(Scout::kMain);
+  const Lane& main = *scout_->lane(Scout::kMain);
   std::vector<const LaneCounters*> counters;
   for (const auto name : {Scout::kMain, Scout::kSlow}) {
-    const Lane* const lane = scout_.lane(name);
+    const Lane* const lane = scout_->lane(name);
     if (lane == nullptr) continue;
     const LaneCounters& from = lane->counters();
     counters.push_back(&from);
@@ -147,16 +162,17 @@ EngineStats Engine::stats() const {
     stats.cpu += lane->thread_cpu_time();
   }
   stats.scheduling = main.scheduling();
-  stats.memory_locked = main.memory_locked() && scout_.memory_locked();
+  stats.memory_locked = main.memory_locked() && scout_->memory_locked();
   stats.method = method_;
+  stats.guardian = scout_->guardian();
   stats.concurrency = main.concurrency();
   stats.signal_cost = main.counters().signal_cost.get();
   stats.elapsed = monotonic_now() - started_at_;
-  stats.scout_cpu = scout_.thread_cpu_time();
-  stats.share = scout_.rates().share.get();
-  stats.signals_per_second = scout_.rates().signals_per_second.get();
-  stats.wakeups_per_second = scout_.rates().wakeups_per_second.get();
-  stats.stretch = scout_.rates().stretch.get();
+  stats.scout_cpu = scout_->thread_cpu_time();
+  stats.share = scout_->rates().share.get();
+  stats.signals_per_second = scout_->rates().signals_per_second.get();
+  stats.wakeups_per_second = scout_->rates().wakeups_per_second.get();
+  stats.stretch = scout_->rates().stretch.get();
   stats.lateness = merged<&LaneCounters::lateness>(counters);
   stats.run_error = merged<&LaneCounters::run_error>(counters);
   stats.stop_error = merged<&LaneCounters::stop_error>(counters);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/event.h"
+#include "engine/leases.h"
 #include "engine/scout.h"
 
 namespace hobble {
@@ -20,6 +21,9 @@ struct EngineOptions {
   double most_share = 0.8;
   Nanos finish_after = 0;  // 0 = never
   bool force_kill = false;
+  std::string runtime_directory;  // "" = the usual one
+  GuardMode guardian = GuardMode::kAuto;
+  std::string guardian_program;
 };
 
 struct EngineStats {
@@ -27,6 +31,7 @@ struct EngineStats {
   bool memory_locked = false;
   SignalMethod method = SignalMethod::kPidfd;
   int concurrency = 0;
+  pid_t guardian = 0;  // 0 while there is none
   uint64_t targets = 0, members = 0, signals = 0, wakeups = 0, skipped_windows = 0, deferred_windows = 0;
   Nanos ran = 0, stopped = 0;  // sums over the finished cycles of all targets there were
   Nanos elapsed = 0, cpu = 0, scout_cpu = 0, spun = 0, signal_cost = 0;
@@ -60,18 +65,20 @@ class Engine {
 
   std::vector<Event> take_events() { return events_.take_all(); }
   EngineStats stats() const;
-  Target* find(uint64_t id) { return scout_.find(id); }
-  std::vector<pid_t> members_of(uint64_t id) { return scout_.members_of(id); }
-  Nanos cpu_spent(uint64_t id) { return scout_.cpu_spent(id); }
+  Target* find(uint64_t id) { return scout_->find(id); }
+  std::vector<pid_t> members_of(uint64_t id) { return scout_->members_of(id); }
+  Nanos cpu_spent(uint64_t id) { return scout_->cpu_spent(id); }
 
  private:
-  static ScoutOptions scout_options(const EngineOptions& options, SignalMethod method);
+  ScoutOptions scout_options() const;
 
-  const RealtimeMode realtime_;
+  const EngineOptions options_;
   const SignalMethod method_;
   const Nanos started_at_;
   EventQueue events_;
-  Scout scout_;
+  const std::string runtime_directory_;
+  std::unique_ptr<LeaseTable> leases_;  // outlives the threads of the scout
+  std::unique_ptr<Scout> scout_;        // made by start()
   std::mutex closing_mutex_;
 };
 

@@ -13,7 +13,7 @@ namespace hobble {
 
 struct Event {
   // The names are those of NativeEvent in src/native.ts.
-  enum class Type : uint8_t { kReady, kExit, kError, kReleased, kOverload, kFinished, kClosed };
+  enum class Type : uint8_t { kReady, kExit, kError, kReleased, kOverload, kFinished, kClosed, kGuardian };
   Type type = Type::kReady;
   uint64_t target = 0;  // 0 = the engine
   pid_t pid = 0;

@@ -129,11 +129,13 @@ void Lane::run() {
   if (options_.concurrency > 0) cap_ = options_.concurrency;
   if (options_.concurrency == 0 && !scheduling_.fifo) cap_ = usable_cpus() > 2 ? usable_cpus() - 1 : 1;
   counters_.signal_cost.set(5 * kMicrosecond);
+  // Held to the end: the kernel tells the guardian when this thread dies with it.
+  if (options_.mark != nullptr) pthread_mutex_lock(&options_.mark->alive);
   started_.store(true, std::memory_order_release);
 
   for (;;) {
     obey_mode();
-    if (mode_reached_.load(std::memory_order_relaxed) == Mode::kClosed) return;
+    if (mode_reached_.load(std::memory_order_relaxed) == Mode::kClosed) break;
     obey_commands(kCommandsAtOnce);
     const Nanos now = serve_due(monotonic_now());
     if (now >= options_.finish_at && !finished_) {
@@ -143,6 +145,8 @@ void Lane::run() {
     }
     if (!has_commands() && mode_requested_.load(std::memory_order_relaxed) == mode_reached_.load(std::memory_order_relaxed)) wait(now);
   }
+  promise_to_wake(kNever);
+  if (options_.mark != nullptr) pthread_mutex_unlock(&options_.mark->alive);
 }
 
 void Lane::wait(Nanos now) {
@@ -151,7 +155,9 @@ void Lane::wait(Nanos now) {
   // Too near to wake early, and nothing left to spin with: sleep until the deadline itself.
   const bool wakes_early = moment > now;
   if (!wakes_early) moment = deadline;
-  arm(std::min(moment, finished_ ? kNever : options_.finish_at));
+  moment = std::min(moment, finished_ ? kNever : options_.finish_at);
+  arm(moment);
+  promise_to_wake(moment);
 
   std::array<epoll_event, kEventsAtOnce> events;
   const int count = epoll_wait(epoll_.get(), events.data(), kEventsAtOnce, -1);
@@ -183,6 +189,11 @@ void Lane::arm(Nanos moment) {
   // A moment that is past goes off at once; zero would disarm.
   if (moment != kNever) setting.it_value = to_timespec(std::max<Nanos>(moment, 1));
   timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
+}
+
+// A lane that does not keep it hangs, or was suspended: the guardian then resumes what is overdue.
+void Lane::promise_to_wake(Nanos moment) {
+  if (options_.mark != nullptr) options_.mark->awake_by.store(moment, std::memory_order_relaxed);
 }
 
 void Lane::obey_mode() {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 
+#include "engine/leases.h"
 #include "engine/margin.h"
 #include "engine/realtime.h"
 #include "engine/target.h"
@@ -30,6 +31,8 @@ struct LaneOptions {
   Nanos finish_at = kNever;
   // Targets whose SIGCONT is slow are reported, so that they can be moved to a lane of their own.
   bool reports_slow_targets = true;
+  // What the guardian watches of this lane; may be null.
+  LeaseHeader::Mark* mark = nullptr;
   // Notes for the scout, and the bell that wakes it. Called on the lane's thread.
   Mailbox<Note>* notes = nullptr;
   int notes_event_fd = -1;
@@ -92,6 +95,7 @@ class Lane {
   void wait(Nanos now);
   bool has_commands() const { return pending_ != nullptr || !commands_.empty(); }
   void arm(Nanos moment);
+  void promise_to_wake(Nanos moment);
   void obey_mode();
   void obey_commands(int most);
   void obey(Command& command);
@@ -122,6 +126,7 @@ class Lane {
   uint32_t stop_level(Target& target);
   bool level_has_stopped(const Target& target) const;
   Nanos lead(const Target& target) const;
+  void renew_leases(Target& target) const;
   void continue_members(Target& target);
   bool signal(Member& member, int number);
   void drop(Member& member);

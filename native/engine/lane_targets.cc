@@ -108,7 +108,16 @@ void Lane::update(Target& target, const Cycle& cycle, Nanos offset, Nanos now) {
     heap_.move(&target, target.continued + target.window - lead(target));
   } else if (target.phase_state == TargetState::kStopped) {
     target.start = next_occurrence(now, period, offset);
+    renew_leases(target);
     heap_.move(&target, target.start);
+  }
+}
+
+// Its present stop window ends at another moment than was foreseen.
+void Lane::renew_leases(Target& target) const {
+  target.resume_by = target.start;
+  for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
+    if (member->stopped) member->lease->resume_by.store(target.resume_by, std::memory_order_release);
   }
 }
 
@@ -181,11 +190,14 @@ void Lane::continue_members(Target& target) {
 }
 
 bool Lane::signal(Member& member, int number) {
+  // The lease before the SIGSTOP, and until after the SIGCONT: whenever we die, whoever looks after us finds what may be stopped.
+  if (number == SIGSTOP) member.lease->resume_by.store(member.target->resume_by, std::memory_order_release);
   const int error = member.process.send(number);
   counters_.signals.add(1);
   member.target->signals.add(1);
   if (error == 0) {
     member.stopped = number == SIGSTOP;
+    if (!member.stopped) member.lease->resume_by.store(0, std::memory_order_release);
     return true;
   }
   // ESRCH: it is gone. Anything else (EPERM: it became another user's) will not get better: let it go and say so.

@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "engine/guard.h"
+
 namespace hobble {
 namespace {
 
@@ -93,6 +95,7 @@ Protection Protection::current() {
 std::string Protection::reason(pid_t pid, const ProcessStat* stat) const {
   if (pid == 1) return "PID 1 is never stopped";
   if (pid == getpid()) return "it is hobble itself";
+  if (is_own_guardian(pid)) return "it is hobble's guardian";
   if (std::find(ancestors_.begin(), ancestors_.end(), pid) != ancestors_.end())
     return "it is an ancestor of hobble, which would stop itself with it";
   if (pid == 2 || (stat != nullptr && stat->kernel_thread())) {

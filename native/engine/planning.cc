@@ -125,6 +125,7 @@ bool Scout::open_slow_lane() {
   options.cpu = -1;
   options.cpus = &slow_cpus_;
   options.reports_slow_targets = false;
+  options.mark = &options_.leases->header().marks[kSlow];
   auto lane = std::make_unique<Lane>(options);
   if (!lane->start()) return false;
   lane->set_stretch(rates_.stretch.get());

@@ -96,6 +96,8 @@ const char* code_name(Code code) {
       return "ERR_CLOSED";
     case Code::kUnsupported:
       return "ERR_UNSUPPORTED";
+    case Code::kRuntimeDir:
+      return "ERR_RUNTIME_DIR";
   }
   return "EINVAL";
 }
@@ -146,6 +148,28 @@ Result<Process> Process::open(const Identity& expected, SignalMethod method, Pro
   }
   if (const int error = process.send(0); error != 0) return system_error(error, pid);
   if (seen != nullptr) *seen = std::move(*stat);
+  return process;
+}
+
+std::optional<Process> Process::find_again(const Identity& known) {
+  Process process;
+  process.identity_ = known;
+  process.handle_ = open_pidfd(known.pid);
+  if (process.handle_) {
+    if (known.inode != 0) {
+      if (pidfd_inode(process.handle_.get()) != known.inode || process.gone()) return std::nullopt;
+      return process;
+    }
+  } else {
+    if (errno != ENOSYS && errno != EPERM) return std::nullopt;
+    process.method_ = SignalMethod::kKill;
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/stat", known.pid);
+    process.handle_.reset(::open(path, O_RDONLY | O_CLOEXEC));
+  }
+  // The handle first: if the process still lives afterwards, the start time was its own.
+  const auto stat = read_stat(known.pid);
+  if (!process.handle_ || !stat || stat->start_ticks != known.start_ticks || process.gone()) return std::nullopt;
   return process;
 }
 

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/clock.h"
 #include "engine/procfs.h"
@@ -42,6 +43,9 @@ class Process {
   // Fails with ESRCH, EPERM, EMFILE, ERR_IDENTITY (it is not the process that `expected` describes) or EINVAL (a thread that leads no
   // process). `seen`: what /proc says about that very process.
   static Result<Process> open(const Identity& expected, SignalMethod method, ProcessStat* seen = nullptr);
+
+  // The process that was known earlier, if it is still there: by the inode of its pidfd where that is known (7 us), else by its start time.
+  static std::optional<Process> find_again(const Identity& known);
 
   const Identity& identity() const { return identity_; }
   pid_t pid() const { return identity_.pid; }

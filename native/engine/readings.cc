@@ -1,6 +1,7 @@
 // Members that come: trees and groups are read again and again. Part of class Scout; everything here runs on the scout's thread.
 #include <algorithm>
 
+#include "engine/runtime_dir.h"
 #include "engine/scout.h"
 
 namespace hobble {
@@ -19,7 +20,7 @@ constexpr int kDeepestLevel = 7;
 
 Nanos Scout::next_wake_up() const {
   if (records_.empty() || closing_.load()) return kNever;
-  Nanos next = next_measurement_;
+  Nanos next = std::min(next_measurement_, next_guardian_);
   if (with_descendants_ > 0) next = std::min(next, next_reading_);
   return next;
 }
@@ -33,8 +34,10 @@ Member* Scout::make_members(Record& record, std::vector<Found> found) {
     if (member == nullptr) break;
     member->process = std::move(one.process);
     member->target = record.target;
+    member->lease = options_.leases->allocate(member->process.identity(), 0);
     member->cpu_at_add = std::max<Nanos>(0, cpu_time(member->process.pid()));
-    if (!lanes_[record.lane]->watch_exit(member)) {
+    if (member->lease == nullptr || !lanes_[record.lane]->watch_exit(member)) {
+      if (member->lease != nullptr) options_.leases->release(member->lease);
       member->~Member();
       members_.release(member);
       break;
@@ -57,6 +60,7 @@ void Scout::find_level(Member& member, pid_t parent_pid) {
   if (found == by_pid_.end() || found->second->target != member.target) return;
   Member& parent = *found->second;
   member.level = std::min(parent.level + 1, kDeepestLevel);
+  member.lease->level.store(member.level, std::memory_order_relaxed);
   if (parent.state_file) return;
   parent.state_file = parent.process.open_state();
   parent.state_fd.set(parent.state_file ? parent.state_file.get() : -1);
@@ -66,6 +70,7 @@ void Scout::read_members(Nanos now) {
   if (with_descendants_ == 0) return;
   const bool due = now >= next_reading_;
   const bool full = now >= next_full_reading_;
+  if (full) neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
   for (auto& [id, record] : records_) {
     if (record->spec.kind == TargetKind::kProcess) continue;
     const bool wanted = record->target->wants_reading.get();
@@ -94,7 +99,8 @@ std::vector<Found> Scout::find_new_members(Record& record, bool full) {
   std::vector<Found> all;
   const pid_t group = record.spec.kind == TargetKind::kGroup ? record.spec.identity.pid : 0;
   const auto skip = [&](pid_t pid) {
-    return taken(pid) || std::any_of(all.begin(), all.end(), [pid](const Found& found) { return found.process.pid() == pid; });
+    return taken(pid) || neighbours_.owner_of({.pid = pid}) != 0 ||
+           std::any_of(all.begin(), all.end(), [pid](const Found& found) { return found.process.pid() == pid; });
   };
   const auto take = [&](std::vector<Found> found) { std::move(found.begin(), found.end(), std::back_inserter(all)); };
 

@@ -21,6 +21,7 @@ enum class Code {
   kOverload,
   kClosed,
   kUnsupported,
+  kRuntimeDir,
 };
 
 const char* code_name(Code code);

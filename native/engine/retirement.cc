@@ -93,6 +93,7 @@ void Scout::retire_member(Member& member) {
     }
     count_rate(record, record.spec.cycle, record.members.size());
   }
+  options_.leases->release(member.lease);
   member.~Member();
   members_.release(&member);
   if (found != records_.end() && found->second->retired) finish_retirement(*found->second);
@@ -170,6 +171,7 @@ void Scout::finish_closing() {
     lane->join();
     for (Command* command = lane->abandoned(); command != nullptr;) delete std::exchange(command, command->mailbox_next);
   }
+  let_guardian_go();
   handle_requests();
   while (!records_.empty()) {
     Record& record = *records_.begin()->second;

@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/recovery.h"
+#include "engine/runtime_dir.h"
+
 namespace hobble {
 namespace {
 
@@ -52,13 +55,23 @@ Scout::~Scout() {
   }
 }
 
-bool Scout::start() {
-  if (!event_) return false;
+std::optional<Error> Scout::start() {
+  const Error nothing_left{Code::kNoDescriptors, 0, "no thread, descriptor or memory is left to start the engine"};
+  if (!event_) return nothing_left;
+  options_.lane.mark = &options_.leases->header().marks[kMain];
   auto lane = std::make_unique<Lane>(options_.lane);
-  if (!lane->start()) return false;
+  if (!lane->start()) return nothing_left;
   lanes_open_ = 1;
   lanes_published_[kMain].store(lane.get(), std::memory_order_release);
   lanes_[kMain] = std::move(lane);
+  if (options_.guard.mode != GuardMode::kOff) {
+    guard_ = std::make_unique<Guard>(options_.guard, *options_.leases);
+    if (const auto error = guard_->start()) {
+      if (options_.guard.mode == GuardMode::kRequire) return error;
+      tell_unguarded(*error);
+    }
+    guardian_pid_.set(guard_->pid());
+  }
 
   sigset_t all;
   sigset_t before;
@@ -67,7 +80,7 @@ bool Scout::start() {
   thread_ = std::thread([this] { run(); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_getcpuclockid(thread_.native_handle(), &thread_clock_);
-  return true;
+  return std::nullopt;
 }
 
 void Scout::join() {
@@ -77,6 +90,7 @@ void Scout::join() {
   for (auto& lane : lanes_) {
     if (lane) lane->join();
   }
+  let_guardian_go();
 }
 
 uint64_t Scout::reserve_target(const TargetSpec& spec) {
@@ -146,15 +160,20 @@ Nanos Scout::cpu_spent(uint64_t id) {
 void Scout::run() {
   pthread_setname_np(pthread_self(), "hobble-scout");
   favour_thread();
+  // Before anything is hobbled: whoever was left stopped may be what we are asked to hobble.
+  recover(visible_runtime_directories(options_.runtime_directory), false);
   while (!stopping_.load()) {
     const Nanos now = monotonic_now();
     const Nanos wake_up = next_wake_up();
-    pollfd bell{.fd = event_.get(), .events = POLLIN, .revents = 0};
+    std::array<pollfd, 2> ends{
+        {{.fd = event_.get(), .events = POLLIN, .revents = 0}, {.fd = guard_ ? guard_->exit_fd() : -1, .events = POLLIN, .revents = 0}}};
     const timespec timeout = to_timespec(std::max<Nanos>(0, wake_up - now));
-    if (ppoll(&bell, 1, wake_up == kNever ? nullptr : &timeout, nullptr) > 0) {
+    ppoll(ends.data(), ends.size(), wake_up == kNever ? nullptr : &timeout, nullptr);
+    if (ends[0].revents != 0) {
       uint64_t count = 0;
       [[maybe_unused]] const ssize_t got = read(event_.get(), &count, sizeof count);
     }
+    if (ends[1].revents != 0 || monotonic_now() >= next_guardian_) replace_guardian();
     handle_notes();
     handle_requests();
     const Nanos later = monotonic_now();
@@ -171,6 +190,8 @@ void Scout::handle_requests() {
   }
   if (requests.empty()) return;
   protection_ = Protection::current();
+  const UniqueFd claim = neighbours_.claim(options_.runtime_directory);
+  neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
   for (size_t i = 0; i < requests.size() && !stopping_.load(); ++i) {
     switch (requests[i].kind) {
       case Request::Kind::kAdd:
@@ -199,6 +220,10 @@ void Scout::add(const Request& request) {
     fail(request.target, found.error());
     return;
   }
+  if (const auto error = busy_elsewhere(*found)) {
+    fail(request.target, *error);
+    return;
+  }
   auto owned = std::make_unique<Record>();
   Record& record = *owned;
   record.target = target;
@@ -219,7 +244,7 @@ void Scout::add(const Request& request) {
   Member* const chain = make_members(record, std::move(*found));
   if (chain == nullptr) {
     const Error error{Code::kNoDescriptors, request.spec.identity.pid,
-                      "the kernel would not watch the process for its exit (epoll watches are used up)"};
+                      "the kernel would not watch the process for its exit (epoll watches are used up), or the runtime directory is full"};
     forget(record);
     fail(request.target, error);
     return;

@@ -12,9 +12,12 @@
 #include <vector>
 
 #include "engine/event.h"
+#include "engine/guard.h"
 #include "engine/lane.h"
+#include "engine/leases.h"
 #include "engine/load.h"
 #include "engine/membership.h"
+#include "engine/neighbours.h"
 #include "engine/pool.h"
 
 namespace hobble {
@@ -23,6 +26,9 @@ struct ScoutOptions {
   LaneOptions lane;
   double most_share = 0.8;
   SignalMethod method = SignalMethod::kPidfd;
+  LeaseTable* leases = nullptr;
+  std::string runtime_directory;
+  GuardOptions guard;
 };
 
 // From JavaScript's thread.
@@ -49,8 +55,9 @@ class Scout {
   Scout(const Scout&) = delete;
   Scout& operator=(const Scout&) = delete;
 
-  // Starts the main lane and the helper thread; false if the host has no thread or descriptor left for them.
-  bool start();
+  // Starts the main lane, the guardian and the helper thread. An error if the host has no thread or descriptor left for them, or no
+  // guardian where one is required.
+  std::optional<Error> start();
 
   // Any thread. 0 when there is no room for another target.
   uint64_t reserve_target(const TargetSpec& spec);
@@ -68,7 +75,9 @@ class Scout {
   Lane* lane(LaneName name) const { return lanes_published_[name].load(std::memory_order_acquire); }
   const RateCounters& rates() const { return rates_; }
   Nanos thread_cpu_time() const { return read_clock(thread_clock_); }
-  bool memory_locked() const { return targets_.locked() && members_.locked(); }
+  bool memory_locked() const { return targets_.locked() && members_.locked() && options_.leases->locked(); }
+  // 0 while there is none.
+  pid_t guardian() const { return guardian_pid_.get(); }
 
  private:
   // The scout's own view of a target. `members` holds those that the lane has, or will have when it has obeyed.
@@ -107,6 +116,11 @@ class Scout {
   void forget(Record& record);
   void tell_end(const Record& record);
   void finish_closing();
+  // guarding.cc: the guardian, what dead engines left, what living ones have
+  void tell_unguarded(const Error& error);
+  void replace_guardian();
+  void let_guardian_go();
+  std::optional<Error> busy_elsewhere(const std::vector<Found>& found) const;
   // readings.cc: members that come
   Member* make_members(Record& record, std::vector<Found> found);
   void find_level(Member& member, pid_t parent_pid);
@@ -139,6 +153,11 @@ class Scout {
   Pool<Member> members_{kMostTargets * 4};
   std::unordered_map<pid_t, Member*> by_pid_;
   Protection protection_;
+  Neighbours neighbours_;
+  std::unique_ptr<Guard> guard_;
+  Counter<pid_t> guardian_pid_;
+  int guardians_failed_ = 0;      // in a row
+  Nanos next_guardian_ = kNever;  // when to try again
   PhasePlanner planner_;
   Mailbox<Note> notes_;
   UniqueFd event_;

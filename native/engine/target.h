@@ -10,6 +10,7 @@
 #include "engine/deadline_heap.h"
 #include "engine/histogram.h"
 #include "engine/intrusive.h"
+#include "engine/leases.h"
 #include "engine/process.h"
 #include "engine/schedule.h"
 #include "engine/unique_fd.h"
@@ -46,6 +47,7 @@ struct Note {
 struct Member {
   Process process;
   Target* target = nullptr;
+  Lease* lease = nullptr;
   // Generations below the first member. Those of one level are stopped together, a level after the one above it.
   int level = 0;
   // /proc/PID/stat of a member whose children are members too, else -1: tells whether it has really stopped. Set by the scout at any time.
@@ -86,6 +88,7 @@ struct alignas(64) Target : HeapPlace {
   Nanos continued = 0;                      // when the last SIGCONT went out
   Nanos halted = 0;                         // when the last SIGSTOP went out
   Nanos stop_before = -1;                   // length of the stop window before this run window; -1: it was cut short
+  Nanos resume_by = 0;                      // for the leases: when its members are to run again
   Nanos patience = 0;                       // a level under this one is not waited for any longer
   Nanos cpu_before = 0;                     // CPU time of its members when last looked at, for the cap
   List<Member, &Member::siblings> members;  // by level, so parents before children

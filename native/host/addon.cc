@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,8 @@
 
 #include "engine/clock.h"
 #include "engine/process.h"
+#include "engine/recovery.h"
+#include "engine/runtime_dir.h"
 #include "host/command.h"
 #include "host/identify.h"
 #include "host/probe.h"
@@ -65,6 +68,42 @@ Napi::Value Identify(const Napi::CallbackInfo& info) {
   identity.Set("threads", seen->stat.threads);
   identity.Set("kernelThread", seen->stat.kernel_thread());
   return identity;
+}
+
+const char* result_name(Recovered::Result result) {
+  constexpr const char* kNames[] = {"resumed", "gone", "foreign", "failed"};
+  return kNames[static_cast<size_t>(result)];
+}
+
+// A few milliseconds for each thousand processes.
+Napi::Value Recover(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string given = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
+  const std::string own = runtime_directory(given);
+  const auto tables =
+      recover(given.empty() ? visible_runtime_directories(own) : std::vector<std::string>{own}, info[1].ToBoolean().Value());
+  Napi::Array array = Napi::Array::New(env, tables.size());
+  for (uint32_t i = 0; i < tables.size(); ++i) {
+    const RecoveredTable& table = tables[i];
+    Napi::Array members = Napi::Array::New(env, table.members.size());
+    for (uint32_t j = 0; j < table.members.size(); ++j) {
+      const Recovered& from = table.members[j];
+      char text[128];
+      Napi::Object member = Napi::Object::New(env);
+      member.Set("pid", from.pid);
+      member.Set("result", result_name(from.result));
+      member.Set("error", from.error == 0 ? "" : strerror_r(from.error, text, sizeof text));
+      members.Set(j, member);
+    }
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("path", table.path);
+    object.Set("owner", table.owner.pid);
+    object.Set("removed", table.removed);
+    object.Set("ignored", table.ignored);
+    object.Set("members", members);
+    array.Set(i, object);
+  }
+  return array;
 }
 
 Napi::Value CpuTimeNs(const Napi::CallbackInfo& info) {
@@ -249,6 +288,7 @@ void ExitNow(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  exports.Set("recover", Napi::Function::New(env, Recover, "recover"));
   exports.Set("identify", Napi::Function::New(env, Identify, "identify"));
   exports.Set("cpuTimeNs", Napi::Function::New(env, CpuTimeNs, "cpuTimeNs"));
   exports.Set("monotonicNs", Napi::Function::New(env, MonotonicNs, "monotonicNs"));

@@ -13,10 +13,16 @@ using namespace hobble;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
+EngineOptions with_guardian(EngineOptions options) {
+  options.guardian = GuardMode::kRequire;
+  options.guardian_program = HOBBLE_GUARDIAN;
+  return options;
+}
+
 // An engine and what it told.
 class Bench {
  public:
-  explicit Bench(EngineOptions options = {}) : engine(options, [] {}) {
+  explicit Bench(EngineOptions options = {}) : engine(with_guardian(options), [] {}) {
     const auto error = engine.start();
     REQUIRE_FALSE(error);
   }

@@ -73,6 +73,7 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
 
   const report = flags.json ? jsonReport : textReport();
   hobbler.on("overload", ({ reason, message, stretch }) => report.tell({ event: "overload", reason, message, stretch }));
+  hobbler.on("unguarded", ({ error }) => report.tell({ event: "warning", message: error.message }));
   for (const { pid } of candidates) warnOfShell(pid, (message) => report.tell({ event: "warning", message }));
 
   const attachment = new Attachment(hobbler, cycle, select, report);

@@ -10,6 +10,8 @@ export interface CycleFlags {
   precision: string;
   realtime: string;
   concurrency: string;
+  guardian: string;
+  runtimeDir?: string;
 }
 
 export function addCycleOptions(command: Command): Command {
@@ -19,7 +21,9 @@ export function addCycleOptions(command: Command): Command {
     .option("--phase <phase>", 'when in the period: "spread", "aligned", or an offset such as 20ms', "spread")
     .option("--precision <how>", 'what punctuality may cost: "tight", "balanced" or "economy"', "balanced")
     .option("--realtime <mode>", 'SCHED_FIFO for the timer thread: "auto", "require" or "off"', "auto")
-    .option("--concurrency <most>", 'most targets that run at once: "auto", "none" or a number', "auto");
+    .option("--concurrency <most>", 'most targets that run at once: "auto", "none" or a number', "auto")
+    .option("--guardian <mode>", 'the process that resumes everything if hobble is killed: "auto", "require" or "off"', "auto")
+    .option("--runtime-dir <directory>", "where the table of what is stopped is kept (default: /run/hobble, or a private one)");
 }
 
 /** The flags as the library takes them, which checks their values. */
@@ -27,10 +31,12 @@ export function cycleOf({ run, stop, phase }: CycleFlags): CycleOptions {
   return { run, stop, phase };
 }
 
-export function hobblerOptionsOf({ precision, realtime, concurrency }: CycleFlags): HobblerOptions {
+export function hobblerOptionsOf({ precision, realtime, concurrency, guardian, runtimeDir }: CycleFlags): HobblerOptions {
   return {
     precision: precision as HobblerOptions["precision"],
     realtime: realtime as HobblerOptions["realtime"],
+    guardian: guardian as HobblerOptions["guardian"],
+    runtimeDir,
     concurrency: /^\d+$/.test(concurrency) ? Number(concurrency) : (concurrency as HobblerOptions["concurrency"]),
   };
 }

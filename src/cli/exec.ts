@@ -65,6 +65,8 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const inherited = inheritedFds();
   const hobbler = new Hobbler(hobblerOptionsOf(flags));
 
+  hobbler.on("unguarded", ({ error }) => complain(error.message));
+
   const events = new EventEmitter<CommandEvents>();
   const command = host().holdCommand(argumentBytes(words), inherited, originalOpenFiles(), (event) => {
     events.emit(event.type === "signal" || event.type === "stopped" ? event.type : "ended", event);

@@ -29,6 +29,7 @@ const exitCodes: Record<HobbleErrorCode, ExitCode> = {
   EMFILE: ExitCode.failure,
   ERR_BUSY: ExitCode.failure,
   ERR_OVERLOAD: ExitCode.failure,
+  ERR_RUNTIME_DIR: ExitCode.failure,
   ERR_CLOSED: ExitCode.failure,
   ERR_UNSUPPORTED: ExitCode.failure,
 };

@@ -7,6 +7,7 @@ import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { execCommand } from "./exec.js";
 import { ExitCode, exitCodeOf, exitCodesHelp } from "./exit.js";
+import { releaseCommand } from "./release.js";
 import { printError } from "./streams.js";
 
 const { version, description } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as Record<string, string>;
@@ -17,6 +18,7 @@ Examples:
   hobble doctor                                         what this host allows
   hobble attach 4711 --run 10ms --stop 250ms            hobble a process
   hobble exec --run 20ms --stop 80ms -- make -j4        start a command hobbled
+  hobble release                                        resume what a hobble that was killed left stopped
 
 Durations have a unit: 500us, 10ms, 1.5s, 2m, 1h.
 ${exitCodesHelp}`;
@@ -30,6 +32,7 @@ const program = new Command("hobble")
 attachCommand(program);
 execCommand(program);
 demoCommand(program);
+releaseCommand(program);
 doctorCommand(program);
 
 try {

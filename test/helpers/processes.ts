@@ -94,9 +94,11 @@ export function processName(pid: number): string | undefined {
   }
 }
 
+/** But for the guardian. */
 export function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-  return text === "" ? [] : text.split(" ").map(Number);
+  const children = text === "" ? [] : text.split(" ").map(Number);
+  return children.filter((child) => !/^hobble.guardian/.test(processName(child) ?? ""));
 }
 
 /** Fails after `withinMs`. */

@@ -1,0 +1,135 @@
+#include "engine/guard.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+extern char** environ;
+
+namespace hobble {
+namespace {
+
+constexpr Nanos kPatience = 2 * kSecond;
+// Above all those that it takes for the guardian's side of the table: 3 to 6, see guardian/main.cc.
+constexpr int kLowestCopy = 10;
+
+// The guardians of this process: they are protected, and are nobody's orphans.
+constexpr size_t kMostGuardians = 256;
+std::array<std::atomic<pid_t>, kMostGuardians> own_guardians{};
+
+void remember(pid_t pid) {
+  for (auto& place : own_guardians) {
+    pid_t none = 0;
+    if (place.compare_exchange_strong(none, pid)) return;
+  }
+}
+
+void forget(pid_t pid) {
+  for (auto& place : own_guardians) {
+    pid_t expected = pid;
+    if (place.compare_exchange_strong(expected, 0)) return;
+  }
+}
+
+std::string error_text(int error) {
+  char text[128];
+  return strerror_r(error, text, sizeof text);
+}
+
+UniqueFd copy_above(int fd) { return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, kLowestCopy)); }
+
+}  // namespace
+
+bool is_own_guardian(pid_t pid) {
+  for (const auto& place : own_guardians) {
+    if (place.load(std::memory_order_relaxed) == pid) return true;
+  }
+  return false;
+}
+
+Guard::~Guard() {
+  pipe_.reset();
+  if (pid_ == 0) return;
+  // It ends within milliseconds, and was a child of ours: nobody else may collect it.
+  if (handle_) {
+    pollfd end{.fd = handle_.get(), .events = POLLIN, .revents = 0};
+    poll(&end, 1, static_cast<int>(kPatience / kMillisecond));
+  }
+  reap();
+}
+
+std::optional<Error> Guard::start() {
+  std::array<int, 2> ends{-1, -1};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return Error{Code::kNoDescriptors, 0, "no file descriptor is left for the guardian"};
+  const UniqueFd ready(ends[0]);
+  {
+    const UniqueFd child_end(ends[1]);
+    if (auto error = spawn(child_end.get())) return error;
+  }
+  pollfd end{.fd = ready.get(), .events = POLLIN, .revents = 0};
+  std::array<char, 2> word{};
+  if (poll(&end, 1, static_cast<int>(kPatience / kMillisecond)) <= 0 || read(ready.get(), word.data(), word.size()) <= 0) {
+    kill(pid_, SIGKILL);  // a child of ours that nobody has collected: the PID is its own
+    reap();
+    return Error{Code::kUnsupported, 0, "the guardian " + options_.program + " started but does not work"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Guard::spawn(int ready) {
+  std::array<int, 2> ends{-1, -1};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return Error{Code::kNoDescriptors, 0, "no file descriptor is left for the guardian"};
+  const UniqueFd watched(ends[0]);
+  pipe_.reset(ends[1]);
+  const UniqueFd self = open_pidfd(getpid());
+
+  const std::array<UniqueFd, 4> copies{copy_above(table_.fd()), self ? copy_above(self.get()) : UniqueFd(), copy_above(watched.get()),
+                                       copy_above(ready)};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+  posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDERR_FILENO);
+  for (size_t i = 0; i < copies.size(); ++i) {
+    if (copies[i]) posix_spawn_file_actions_adddup2(&actions, copies[i].get(), static_cast<int>(i) + 3);
+  }
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+
+  std::string program = options_.program;
+  std::string priority = std::to_string(options_.priority);
+  std::string owner = std::to_string(getpid());
+  std::array<char*, 4> arguments{program.data(), priority.data(), owner.data(), nullptr};
+  const int error = posix_spawn(&pid_, program.c_str(), &actions, &attributes, arguments.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) {
+    pid_ = 0;
+    return Error{Code::kUnsupported, 0, "the guardian " + options_.program + " cannot be started: " + error_text(error)};
+  }
+  remember(pid_);
+  handle_ = open_pidfd(pid_);
+  return std::nullopt;
+}
+
+void Guard::reap() {
+  if (pid_ == 0) return;
+  forget(pid_);
+  reap_child(pid_);
+  handle_.reset();
+  pid_ = 0;
+}
+
+}  // namespace hobble

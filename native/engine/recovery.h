@@ -1,0 +1,37 @@
+// What dead owners left stopped is resumed: by their guardian, by the next engine, by `hobble release`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/leases.h"
+
+namespace hobble {
+
+// Why a stopped process should not be resumed by us although its lease says that we stopped it: somebody else wants it stopped too (a stop
+// signal waits in ShdPnd or SigPnd of /proc/PID/status while it is stopped already), or a debugger holds it (TracerPid).
+enum class ForeignStop { kNone, kSignal, kTracer };
+ForeignStop foreign_stop(pid_t pid);
+
+struct Recovered {
+  pid_t pid = 0;
+  enum class Result : uint8_t { kResumed, kGone, kForeign, kFailed } result = Result::kResumed;
+  int error = 0;
+};
+
+struct RecoveredTable {
+  std::string path;
+  Identity owner;
+  bool removed = false;
+  std::string ignored;  // why nothing was done; "" if it was
+  std::vector<Recovered> members;
+};
+
+// Resumes everything that `leases` says may be stopped: those of the highest level first, identity checked.
+// `only_user` >= 0: only processes of that user.
+std::vector<Recovered> resume_leases(const LeaseCopy& leases, bool dry_run, long only_user = -1);
+
+// All tables of dead owners in the directories; the tables of living ones are not touched.
+std::vector<RecoveredTable> recover(const std::vector<std::string>& directories, bool dry_run);
+
+}  // namespace hobble

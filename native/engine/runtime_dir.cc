@@ -1,0 +1,99 @@
+#include "engine/runtime_dir.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+namespace hobble {
+namespace {
+
+constexpr char kSuffix[] = ".leases";
+
+Error refuse(const std::string& path, const std::string& why) {
+  return {Code::kRuntimeDir, 0,
+          "the runtime directory " + path + " " + why + "; it must be a directory of yours that nobody else can enter (mode 0700)"};
+}
+
+std::string error_text(int error) {
+  char text[128];
+  return strerror_r(error, text, sizeof text);
+}
+
+std::vector<std::string> list_names(int directory) {
+  std::vector<std::string> names;
+  const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (copy < 0) return names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(copy), closedir);
+  if (!stream) {
+    close(copy);
+    return names;
+  }
+  while (const dirent* const entry = readdir(stream.get())) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string runtime_directory(const std::string& configured) {
+  if (!configured.empty()) return configured;
+  if (geteuid() == 0) return "/run/hobble";
+  // Set for each session by the login service; a private tmpfs.
+  const char* const session = getenv("XDG_RUNTIME_DIR");
+  if (session != nullptr && session[0] == '/') return std::string(session) + "/hobble";
+  return "/dev/shm/hobble-" + std::to_string(geteuid());
+}
+
+Result<UniqueFd> open_runtime_directory(const std::string& path) {
+  if (path.empty() || path[0] != '/') return refuse(path, "is not an absolute path");
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return refuse(path, "cannot be made: " + error_text(errno));
+  UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory) {
+    const int error = errno;
+    struct stat link {};
+    if (lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode)) return refuse(path, "is a symbolic link");
+    return refuse(path, "cannot be opened: " + error_text(error));
+  }
+  struct stat status {};
+  if (fstat(directory.get(), &status) != 0) return refuse(path, "cannot be looked at: " + error_text(errno));
+  if (status.st_uid != geteuid()) return refuse(path, "belongs to another user (" + std::to_string(status.st_uid) + ")");
+  if ((status.st_mode & 0077) != 0) return refuse(path, "is open to others");
+  return directory;
+}
+
+std::vector<std::string> visible_runtime_directories(const std::string& own) {
+  std::vector<std::string> found{own};
+  if (geteuid() != 0) return found;
+  const auto add = [&](const std::string& path) {
+    struct stat status {};
+    if (path != own && lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) found.push_back(path);
+  };
+  add("/run/hobble");
+  const auto look_in = [&](const char* parent, const char* prefix, const char* suffix) {
+    const UniqueFd directory(open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory) return;
+    for (const std::string& name : list_names(directory.get())) {
+      if (name.rfind(prefix, 0) == 0) add(std::string(parent) + "/" + name + suffix);
+    }
+  };
+  look_in("/run/user", "", "/hobble");
+  look_in("/dev/shm", "hobble-", "");
+  return found;
+}
+
+std::vector<std::string> list_tables(int directory) {
+  std::vector<std::string> tables;
+  for (std::string& name : list_names(directory)) {
+    if (name.size() > sizeof kSuffix && name.ends_with(kSuffix)) tables.push_back(std::move(name));
+  }
+  return tables;
+}
+
+}  // namespace hobble

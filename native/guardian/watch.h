@@ -1,0 +1,55 @@
+// Watching one owner, and resuming what it leaves stopped.
+#pragma once
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include <vector>
+
+#include "engine/leases.h"
+
+namespace hobble {
+
+struct WatchOptions {
+  int table = -1;
+  int owner = -1;  // pidfd, -1 = none
+  int pipe = -1;
+  pid_t owner_pid = 0;
+};
+
+class Watch {
+ public:
+  explicit Watch(const WatchOptions& options) : options_(options) {}
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  // False if the table is none.
+  bool start();
+  // Returns when the owner is gone and everything that it held stopped runs again, or when it has closed its table.
+  void run();
+
+ private:
+  static void* run_mutex_thread(void* self);
+  void wait_for_lane();
+  // How long until the owner's lanes have to be looked at.
+  Nanos look_at_lanes(Nanos now);
+  void resume_overdue(Nanos now);
+  // False if something could not be resumed: then the table stays, for recovery.
+  bool resume_all();
+  void remove_table() const;
+  bool closed() const { return header_->closed.load(std::memory_order_acquire) != 0; }
+  bool owner_gone() const;
+  Lease* slots() const { return reinterpret_cast<Lease*>(reinterpret_cast<std::byte*>(header_) + LeaseHeader::kBytes); }
+  LeaseCopy copy() const;
+
+  const WatchOptions options_;
+  LeaseHeader* header_ = nullptr;
+  size_t mapped_ = 0;
+  pthread_t mutex_thread_{};
+  // Overdue members that were resumed already: the `resume_by` that it was for, by slot.
+  std::vector<Nanos> resumed_for_;
+  std::array<Nanos, LeaseHeader::kLanes> awake_by_seen_{};
+};
+
+}  // namespace hobble
