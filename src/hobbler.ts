@@ -25,6 +25,12 @@ export interface HobblerEvents {
   overload: [OverloadEvent];
   /** The guardian cannot be started, or not again: until it can, nobody resumes what is stopped if this process is killed with SIGKILL. */
   unguarded: [{ error: HobbleError }];
+  /**
+   * Somebody else stopped a member (SIGSTOP, Ctrl-Z: "signal"), or a debugger holds it ("tracer"): it is not signalled until it runs again, which
+   * `unheld` tells.
+   */
+  held: [{ target: Target; pid: number; by: "signal" | "tracer" }];
+  unheld: [{ target: Target; pid: number }];
   /** The time given with `for` is over: everything was resumed and released. */
   finished: [];
 }
@@ -174,6 +180,14 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
       case "overload":
         this.emit("overload", { reason: event.code as OverloadEvent["reason"], message: event.message, stretch: event.stretch });
         break;
+      case "held":
+      case "unheld": {
+        const target = this.#targets.get(event.id);
+        if (target === undefined) break;
+        if (event.type === "held") this.emit("held", { target, pid: event.pid, by: event.code as "signal" | "tracer" });
+        else this.emit("unheld", { target, pid: event.pid });
+        break;
+      }
       case "guardian":
         this.emit("unguarded", { error: new HobbleError(event.code as HobbleErrorCode, event.message) });
         break;

@@ -34,17 +34,22 @@ export interface NativeEngineOptions {
   /** For tests: act as on a kernel without pidfds. */
   forceKill: boolean;
   guardian: number;
+  /** Paths of executables that are never stopped, beside the usual ones (native/engine/protected_programs.cc). */
+  protectedPrograms: string[];
+  protectUsual: boolean;
+  /** Leave alone what somebody else stopped. */
+  respectForeignStops: boolean;
   /** Where the table of leases is made; "" = the usual place. */
   runtimeDirectory: string;
 }
 
 /** What happened, in the order it happened; drained by JavaScript when the engine calls `onEvents`. */
 export interface NativeEvent {
-  type: "ready" | "exit" | "error" | "released" | "overload" | "finished" | "closed" | "guardian";
+  type: "ready" | "exit" | "error" | "released" | "overload" | "finished" | "closed" | "guardian" | "held" | "unheld";
   /** The target, 0 for the engine itself. */
   id: number;
   pid: number;
-  /** For "error": the code of the HobbleError. For "guardian": why there is none. For "overload": "concurrency" | "cpu". For "released": "released" | "finished" | "closed". */
+  /** For "error": the code of the HobbleError. For "guardian": why there is none. For "held": "signal" | "tracer". For "overload": "concurrency" | "cpu". For "released": "released" | "finished" | "closed". */
   code: string;
   message: string;
   /** For "overload": periods are lengthened by this factor (1 = not at all). */
@@ -80,6 +85,8 @@ export interface NativeEngineStats {
   concurrency: number;
   /** PID of the guardian, 0 while there is none. */
   guardian: number;
+  /** Looks at /proc/PID/status for stops that are not ours, since the engine started. */
+  foreignLooks: number;
   targets: number;
   members: number;
   signals: number;
@@ -116,7 +123,7 @@ export const TargetField = {
   id: 0,
   kind: 1,
   pid: 2,
-  /** 0 pending, 1 running, 2 stopped, 3 waiting for the concurrency cap, 4 paused, 5 gone */
+  /** 0 pending, 1 running, 2 stopped, 3 waiting for the concurrency cap, 4 paused, 5 gone, 6 held: somebody else stopped all its members */
   state: 3,
   members: 4,
   cycles: 5,
@@ -140,8 +147,9 @@ export const TargetField = {
   phaseNs: 21,
   /** CPU time spent by the living members since they were added, ns. NaN when not asked for. */
   cpuNs: 22,
+  heldMembers: 23,
 } as const;
-export const TARGET_FIELDS = 23;
+export const TARGET_FIELDS = 24;
 
 export interface NativeEngine {
   /**

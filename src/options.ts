@@ -32,6 +32,18 @@ export interface HobblerOptions {
    */
   guardian?: "auto" | "require" | "off" | undefined;
   /**
+   * A process that somebody else stopped (SIGSTOP, Ctrl-Z), or that a debugger holds: "respect" leaves it alone until it runs again, "ignore" goes
+   * on with its cycle, and so resumes it. Default "respect".
+   */
+  foreignStops?: "respect" | "ignore" | undefined;
+  /**
+   * Executables whose processes are never stopped, as absolute paths (links resolved). They come beside the usual ones: init systems, journal and
+   * login services, sshd's listener, container runtimes, message buses, display servers. Default: none more.
+   */
+  protect?: readonly string[] | undefined;
+  /** Whether those usual ones are protected. Default true. */
+  protectUsual?: boolean | undefined;
+  /**
    * Where the table of what is stopped is kept: an absolute path of a directory that only this user may enter; made if need be. Default:
    * /run/hobble as root, else $XDG_RUNTIME_DIR/hobble, else /dev/shm/hobble-UID.
    */
@@ -82,6 +94,7 @@ const maxWindowNs = 3600e9;
 
 const concurrencyMust = '"auto", "none" or a whole number from 1';
 const shareMust = "a share above 0 and at most 1";
+const executableMust = "the absolute path of an executable";
 const runtimeDirMust = "an absolute path";
 const hobblerOptions = v.strictObject(
   {
@@ -92,6 +105,9 @@ const hobblerOptions = v.strictObject(
     concurrency: v.optional(v.union([oneOf("auto", "none"), wholeNumber(1, 1e6, concurrencyMust)], concurrencyMust), "auto"),
     maxShare: v.optional(v.pipe(v.number(shareMust), v.gtValue(0, shareMust), v.maxValue(1, shareMust)), 0.8),
     guardian: v.optional(oneOf("auto", "require", "off"), "auto"),
+    foreignStops: v.optional(oneOf("respect", "ignore"), "respect"),
+    protect: v.optional(v.array(v.pipe(v.string(executableMust), v.startsWith("/", executableMust)), "a list of paths"), []),
+    protectUsual: v.optional(v.boolean("true or false"), true),
     runtimeDir: v.optional(v.pipe(v.string(runtimeDirMust), v.regex(/^\/[^\0]*$/, runtimeDirMust))),
     for: v.optional(durationIn(1e6, Number.MAX_SAFE_INTEGER, 'a duration of at least 1 ms, such as "5s"')),
     signal: v.optional(v.instance(AbortSignal, "an AbortSignal")),
@@ -112,6 +128,9 @@ export function checkHobblerOptions(options: HobblerOptions): { native: NativeEn
     forNs: checked.for ?? 0,
     forceKill: false,
     guardian: GuardianMode[checked.guardian],
+    protectedPrograms: [...checked.protect],
+    protectUsual: checked.protectUsual,
+    respectForeignStops: checked.foreignStops === "respect",
     runtimeDirectory: checked.runtimeDir ?? "",
   };
   return { native, signal: checked.signal };

@@ -31,6 +31,8 @@ export interface HobblerStats {
   concurrency: number | undefined;
   /** PID of the guardian; undefined while there is none. */
   guardian: number | undefined;
+  /** Looks for stops that are not ours (12 µs each, part of `scoutCpuNs`), since the engine started. */
+  foreignLooks: number;
   targets: number;
   members: number;
   /** Since the engine started, likewise the counters below. */

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { type NativeEngine, TARGET_FIELDS, TargetField, type TargetKind } from "./native.js";
 import { duty } from "./stats.js";
 
-export type TargetState = "pending" | "running" | "stopped" | "waiting" | "paused" | "gone";
+export type TargetState = "pending" | "running" | "stopped" | "waiting" | "paused" | "gone" | "held";
 export type TargetKindName = keyof typeof TargetKind;
 
 export interface WindowError {
@@ -15,7 +15,7 @@ export interface WindowError {
   maxNs: number;
 }
 
-const states: readonly TargetState[] = ["pending", "running", "stopped", "waiting", "paused", "gone"];
+const states: readonly TargetState[] = ["pending", "running", "stopped", "waiting", "paused", "gone", "held"];
 const kinds: readonly TargetKindName[] = ["process", "group", "tree"];
 
 export function kindName(kind: number): TargetKindName {
@@ -56,6 +56,10 @@ export class TargetStats {
   /** Processes that belong to it. */
   get members(): number {
     return this.#field(TargetField.members);
+  }
+  /** Those of them that somebody else stopped, or a debugger holds: they are not signalled. */
+  get heldMembers(): number {
+    return this.#field(TargetField.heldMembers);
   }
   /** The cycle asked for: its run time, its stop time. */
   get runNs(): number {

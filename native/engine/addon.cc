@@ -51,6 +51,13 @@ hobble::EngineOptions engine_options(const Napi::Object& from) {
   options.force_kill = flag_at(from, "forceKill");
   options.runtime_directory = string_at(from, "runtimeDirectory");
   options.guardian = static_cast<hobble::GuardMode>(number_at(from, "guardian", 0, 2));
+  options.respect_foreign_stops = flag_at(from, "respectForeignStops");
+  options.protect_usual = flag_at(from, "protectUsual");
+  const Napi::Value programs = from.Get("protectedPrograms");
+  if (programs.IsArray()) {
+    const auto array = programs.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) options.protected_programs.push_back(array.Get(i).ToString().Utf8Value());
+  }
   options.guardian_program = string_at(from, "guardianProgram");
   return options;
 }
@@ -73,7 +80,7 @@ hobble::TargetSpec target_spec(const Napi::CallbackInfo& info) {
 }
 
 const char* type_name(hobble::Event::Type type) {
-  constexpr const char* kNames[] = {"ready", "exit", "error", "released", "overload", "finished", "closed", "guardian"};
+  constexpr const char* kNames[] = {"ready", "exit", "error", "released", "overload", "finished", "closed", "guardian", "held", "unheld"};
   return kNames[static_cast<size_t>(type)];
 }
 
@@ -90,7 +97,9 @@ Napi::Object quantiles_object(Napi::Env env, const Quantiles& quantiles) {
 }
 
 // As TargetField in src/native.ts numbers them.
-constexpr size_t kTargetFields = 23;
+constexpr size_t kTargetFields = 24;
+// A state that no lane knows: none of its members is ours to signal.
+constexpr double kHeldState = 6;
 
 void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
   const hobble::Summary run = target.run_error.summary();
@@ -98,11 +107,13 @@ void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
   // A stop window that the cap has made long counts while it lasts, or the duty would look better than it is.
   const Nanos waiting_since = target.waiting_since.get();
   const Nanos waiting = waiting_since == 0 ? 0 : hobble::monotonic_now() - waiting_since;
+  const uint32_t held = target.held_members.get();
+  const bool all_held = held > 0 && held >= target.member_count.get();
   const double fields[] = {
       static_cast<double>(id),
       static_cast<double>(target.kind.get()),
       static_cast<double>(target.pid.get()),
-      static_cast<double>(target.state.get()),
+      all_held ? kHeldState : static_cast<double>(target.state.get()),
       static_cast<double>(target.member_count.get()),
       static_cast<double>(target.cycles.get()),
       static_cast<double>(target.signals.get()),
@@ -122,6 +133,7 @@ void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
       static_cast<double>(target.stop_length.get()),
       static_cast<double>(target.phase.get()),
       NAN,
+      static_cast<double>(held),
   };
   static_assert(std::size(fields) == kTargetFields);
   std::copy(std::begin(fields), std::end(fields), out);
@@ -267,6 +279,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     object.Set("signalMethod", stats.method == hobble::SignalMethod::kPidfd ? "pidfd" : "kill");
     object.Set("concurrency", stats.concurrency);
     object.Set("guardian", stats.guardian);
+    object.Set("foreignLooks", static_cast<double>(stats.foreign_looks));
     object.Set("targets", static_cast<double>(stats.targets));
     object.Set("members", static_cast<double>(stats.members));
     object.Set("signals", static_cast<double>(stats.signals));

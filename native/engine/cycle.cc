@@ -66,7 +66,7 @@ Nanos Lane::begin_stop(Target& target, Nanos deadline, Nanos now) {
   if (target.levels_stopped == 0) {
     if (!target.first_window) counters_.lateness.record(now - deadline);
     const int stretch = stretch_.load(std::memory_order_relaxed);
-    target.resume_by = std::max(target.start + target.cycle.period() * stretch, now + target.cycle.stop * stretch);
+    target.resume_by.set(std::max(target.start + target.cycle.period() * stretch, now + target.cycle.stop * stretch));
   } else if (now < target.patience && !level_has_stopped(target)) {
     heap_.move(&target, now + kLevelGap);
     return now;
@@ -94,7 +94,7 @@ Nanos Lane::finish_stop(Target& target, Nanos now, Nanos after) {
   target.start += target.cycle.period() * stretch;
   target.window = target.cycle.stop * stretch;
   skip_past_windows(target, now);
-  if (target.start > target.resume_by) renew_leases(target);
+  if (target.start > target.resume_by.get()) renew_leases(target);
   heap_.move(&target, target.start);
   if (target.kind.get() != TargetKind::kProcess) ask_for_reading(target, now);
   const bool had_turn = target.has_turn;

@@ -73,6 +73,9 @@ ScoutOptions Engine::scout_options() const {
   scout.method = method_;
   scout.leases = leases_.get();
   scout.runtime_directory = runtime_directory_;
+  scout.respect_foreign_stops = options_.respect_foreign_stops;
+  scout.protected_programs = options_.protected_programs;
+  scout.protect_usual = options_.protect_usual;
   scout.guard.mode = options_.guardian;
   scout.guard.program = options_.guardian_program;
   // Above the lanes: it must get the CPU when they hang.
@@ -165,6 +168,7 @@ EngineStats Engine::stats() const {
   stats.memory_locked = main.memory_locked() && scout_->memory_locked();
   stats.method = method_;
   stats.guardian = scout_->guardian();
+  stats.foreign_looks = scout_->foreign_looks();
   stats.concurrency = main.concurrency();
   stats.signal_cost = main.counters().signal_cost.get();
   stats.elapsed = monotonic_now() - started_at_;

@@ -24,6 +24,9 @@ struct EngineOptions {
   std::string runtime_directory;  // "" = the usual one
   GuardMode guardian = GuardMode::kAuto;
   std::string guardian_program;
+  bool respect_foreign_stops = true;
+  std::vector<std::string> protected_programs;  // executables, beside the usual ones
+  bool protect_usual = true;
 };
 
 struct EngineStats {
@@ -31,7 +34,8 @@ struct EngineStats {
   bool memory_locked = false;
   SignalMethod method = SignalMethod::kPidfd;
   int concurrency = 0;
-  pid_t guardian = 0;  // 0 while there is none
+  pid_t guardian = 0;          // 0 while there is none
+  uint64_t foreign_looks = 0;  // at /proc/PID/status
   uint64_t targets = 0, members = 0, signals = 0, wakeups = 0, skipped_windows = 0, deferred_windows = 0;
   Nanos ran = 0, stopped = 0;  // sums over the finished cycles of all targets there were
   Nanos elapsed = 0, cpu = 0, scout_cpu = 0, spun = 0, signal_cost = 0;

@@ -13,7 +13,7 @@ namespace hobble {
 
 struct Event {
   // The names are those of NativeEvent in src/native.ts.
-  enum class Type : uint8_t { kReady, kExit, kError, kReleased, kOverload, kFinished, kClosed, kGuardian };
+  enum class Type : uint8_t { kReady, kExit, kError, kReleased, kOverload, kFinished, kClosed, kGuardian, kHeld, kUnheld };
   Type type = Type::kReady;
   uint64_t target = 0;  // 0 = the engine
   pid_t pid = 0;
@@ -22,7 +22,8 @@ struct Event {
   int stretch = 1;
 };
 
-// Filled by the scout, emptied by JavaScript's thread. A target gives at most two events (ready, end), so their number bounds the queue.
+// Filled by the scout, emptied by JavaScript's thread. A target gives two events (ready, end) and a few
+// for each foreign stop that is noticed, at most one in 50 ms, so their number stays small.
 class EventQueue {
  public:
   // `bell` is called on the scout's thread when the queue stops being empty.

@@ -34,7 +34,7 @@ void Lane::attach(Target& target, Member* chain) {
     target.member_count.add(1);
     counters_.members.add(1);
     target.empty_noted = false;
-    if (stop_at_once || member.level < target.levels_stopped) signal(member, SIGSTOP);
+    if ((stop_at_once || member.level < target.levels_stopped) && !member.held.get()) signal(member, SIGSTOP);
   }
 }
 
@@ -115,9 +115,9 @@ void Lane::update(Target& target, const Cycle& cycle, Nanos offset, Nanos now) {
 
 // Its present stop window ends at another moment than was foreseen.
 void Lane::renew_leases(Target& target) const {
-  target.resume_by = target.start;
+  target.resume_by.set(target.start);
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
-    if (member->stopped) member->lease->resume_by.store(target.resume_by, std::memory_order_release);
+    if (member->stopped) member->lease->resume_by.store(target.start, std::memory_order_release);
   }
 }
 
@@ -153,9 +153,12 @@ uint32_t Lane::stop_level(Target& target) {
   while (member != nullptr && member->level < target.levels_stopped) member = decltype(target.members)::next(member);
   const int level = member != nullptr ? member->level : 0;
   uint32_t signalled = 0;
-  for (; member != nullptr && member->level == level; ++signalled) {
+  while (member != nullptr && member->level == level) {
     Member* const next = decltype(target.members)::next(member);
-    signal(*member, SIGSTOP);
+    if (!member->held.get()) {
+      signal(*member, SIGSTOP);
+      ++signalled;
+    }
     member = next;
   }
   target.levels_stopped = member != nullptr ? level + 1 : 0;
@@ -184,14 +187,20 @@ Nanos Lane::lead(const Target& target) const {
 void Lane::continue_members(Target& target) {
   for (Member* member = target.members.last(); member != nullptr;) {
     Member* const previous = decltype(target.members)::previous(member);
-    if (member->stopped) signal(*member, SIGCONT);
+    if (member->stopped && member->held.get()) {
+      // From now on it is stopped by somebody else.
+      member->stopped = false;
+      member->lease->resume_by.store(0, std::memory_order_release);
+    } else if (member->stopped) {
+      signal(*member, SIGCONT);
+    }
     member = previous;
   }
 }
 
 bool Lane::signal(Member& member, int number) {
   // The lease before the SIGSTOP, and until after the SIGCONT: whenever we die, whoever looks after us finds what may be stopped.
-  if (number == SIGSTOP) member.lease->resume_by.store(member.target->resume_by, std::memory_order_release);
+  if (number == SIGSTOP) member.lease->resume_by.store(member.target->resume_by.get(), std::memory_order_release);
   const int error = member.process.send(number);
   counters_.signals.add(1);
   member.target->signals.add(1);

@@ -59,18 +59,20 @@ Result<std::vector<Found>> find_whole_group(const TargetSpec& spec, SignalMethod
   }
   bool exists = false;
   pid_t guarded = 0;
+  std::string reason;
   bool busy = false;
   for_each_process([&](pid_t pid) {
     const auto stat = read_stat(pid);
     if (!stat || stat->group != group) return true;
     exists = true;
     busy = busy || skip(pid);
-    if (protection.covers(pid, &*stat)) guarded = pid;
+    reason = protection.reason(pid, &*stat);
+    if (!reason.empty()) guarded = pid;
     return guarded == 0;
   });
   if (!exists) return Error{Code::kNoSuchProcess, group, "there is no " + name};
   if (guarded != 0) {
-    return Error{Code::kProtected, group, name + " holds process " + std::to_string(guarded) + ": " + protection.reason(guarded, nullptr)};
+    return Error{Code::kProtected, group, name + " holds process " + std::to_string(guarded) + ": " + reason};
   }
   auto members = find_group(group, method, protection, skip);
   if (!members.empty()) return members;
@@ -80,8 +82,9 @@ Result<std::vector<Found>> find_whole_group(const TargetSpec& spec, SignalMethod
 
 }  // namespace
 
-Protection Protection::current() {
+Protection Protection::current(ProtectedPrograms& programs) {
   Protection protection;
+  protection.programs_ = &programs;
   pid_t pid = getppid();
   while (pid > 1 && protection.ancestors_.size() < 1000) {
     protection.ancestors_.push_back(pid);
@@ -101,7 +104,9 @@ std::string Protection::reason(pid_t pid, const ProcessStat* stat) const {
   if (pid == 2 || (stat != nullptr && stat->kernel_thread())) {
     if (stat == nullptr || stat->kernel_thread()) return "it is a kernel thread";
   }
-  return "";
+  if (stat == nullptr || programs_ == nullptr) return "";
+  const std::string program = programs_->match(pid, *stat);
+  return program.empty() ? "" : "its program, " + program + ", is on the list of those that are never stopped";
 }
 
 Result<std::vector<Found>> find_members(const TargetSpec& spec, SignalMethod method, const Protection& protection, const Skip& skip) {
@@ -116,7 +121,9 @@ Result<std::vector<Found>> find_members(const TargetSpec& spec, SignalMethod met
   auto root = Process::open(spec.identity, method, &members[0].stat);
   // A kernel thread is refused as such, also by those who may not signal it.
   const auto stat = root ? std::optional(members[0].stat) : read_stat(pid);
-  if (stat && stat->kernel_thread()) return Error{Code::kProtected, pid, name + " is protected: it is a kernel thread"};
+  if (const auto reason = stat ? protection.reason(pid, &*stat) : ""; !reason.empty()) {
+    return Error{Code::kProtected, pid, name + " is protected: " + reason};
+  }
   if (!root) return root.error();
   if (skip(pid)) return Error{Code::kBusy, pid, name + " is hobbled by this engine already"};
   members[0].process = std::move(*root);

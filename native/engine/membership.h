@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/process.h"
+#include "engine/protected_programs.h"
 #include "engine/target.h"
 
 namespace hobble {
@@ -25,17 +26,18 @@ struct Found {
   ProcessStat stat;
 };
 
-// Never to be stopped: PID 1, kernel threads, ourselves, our ancestors.
+// Never to be stopped: PID 1, kernel threads, ourselves, our guardian, our ancestors, protected programs.
 class Protection {
  public:
   // Looks up who our ancestors are now.
-  static Protection current();
+  static Protection current(ProtectedPrograms& programs);
   // "" or the reason.
   std::string reason(pid_t pid, const ProcessStat* stat) const;
   bool covers(pid_t pid, const ProcessStat* stat) const { return !reason(pid, stat).empty(); }
 
  private:
   std::vector<pid_t> ancestors_;
+  ProtectedPrograms* programs_ = nullptr;
 };
 
 // True for processes that are members of something already, or must not become one.

@@ -187,9 +187,9 @@ bool Process::gone() const {
   return !stat || dead(*stat);
 }
 
-UniqueFd Process::open_state() const {
-  char path[32];
-  snprintf(path, sizeof path, "/proc/%d/stat", identity_.pid);
+UniqueFd Process::open_file(const char* name) const {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/%s", identity_.pid, name);
   UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
   // Still there after opening: then the file is its own, and not a successor's.
   return !file || in_reserve(file.get()) || gone() ? UniqueFd() : std::move(file);

@@ -59,8 +59,8 @@ class Process {
   // Is it gone (a zombie with no living thread counts as gone)?
   bool gone() const;
 
-  // /proc/PID/stat of this very process; empty if it is gone, or descriptors are scarce.
-  UniqueFd open_state() const;
+  // A file of /proc/PID of this very process ("stat", "status"); empty if it is gone, or descriptors are scarce.
+  UniqueFd open_file(const char* name) const;
 
   // Collect it if it is a child of ours that has exited.
   void reap() const;

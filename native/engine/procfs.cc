@@ -2,12 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 #include "engine/unique_fd.h"
@@ -46,6 +48,16 @@ ssize_t read_all_at_start(int fd, char* buffer, size_t size) {
   while (got < 0 && errno == EINTR);
   return got;
 }
+
+constexpr size_t kStatusBytes = 4096;
+
+// The value of a line such as "ShdPnd:\t0000000000000000" of /proc/PID/status; `base` 16 for masks.
+uint64_t status_field(std::string_view status, std::string_view name, int base) {
+  const size_t at = status.find(name);
+  return at == std::string_view::npos ? 0 : strtoull(status.data() + at + name.size(), nullptr, base);
+}
+
+constexpr uint64_t bit(int signal) { return 1ULL << (signal - 1); }
 
 }  // namespace
 
@@ -114,6 +126,30 @@ bool has_stopped(int fd) {
   const size_t close = line.rfind(')');
   return close != std::string_view::npos && close + 2 < line.size() &&
          std::string_view("TtZX").find(line[close + 2]) != std::string_view::npos;
+}
+
+std::optional<StopStatus> read_stop_status(pid_t pid) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
+  const UniqueFd file(open(path, O_RDONLY | O_CLOEXEC));
+  return file ? read_stop_status_fd(file.get()) : std::nullopt;
+}
+
+std::optional<StopStatus> read_stop_status_fd(int fd) {
+  char buffer[kStatusBytes + 1];
+  const ssize_t got = pread(fd, buffer, kStatusBytes, 0);
+  if (got <= 0) return std::nullopt;
+  buffer[got] = '\0';
+  const std::string_view text(buffer, static_cast<size_t>(got));
+  StopStatus status;
+  const size_t state = text.find("\nState:\t");
+  if (state != std::string_view::npos) status.state = text[state + 8];
+  status.tracer = static_cast<pid_t>(status_field(text, "\nTracerPid:", 10));
+  const uint64_t pending = status_field(text, "\nShdPnd:", 16) | status_field(text, "\nSigPnd:", 16);
+  const uint64_t handled = status_field(text, "\nSigCgt:", 16) | status_field(text, "\nSigIgn:", 16) | status_field(text, "\nSigBlk:", 16);
+  const uint64_t from_terminal = bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);
+  status.stop_pending = (pending & (bit(SIGSTOP) | (from_terminal & ~handled))) != 0;
+  return status;
 }
 
 std::optional<ProcessStat> read_stat(pid_t pid) {

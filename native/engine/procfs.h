@@ -41,6 +41,19 @@ std::optional<ProcessStat> read_stat_fd(int fd);
 // From such a descriptor: is the process stopped, traced or dead? Allocates nothing, and may be called on a timer thread (3.3 us).
 bool has_stopped(int fd);
 
+// What /proc/PID/status tells about stops; see proc_pid_status(5).
+struct StopStatus {
+  char state = '?';
+  pid_t tracer = 0;
+  bool stop_pending = false;  // SIGSTOP, or a stop signal of a terminal that the process does not handle, waits to be delivered
+};
+
+// 12 us, twice that when the process has not been looked at for long. Nothing if it is gone or may not be seen.
+std::optional<StopStatus> read_stop_status(pid_t pid);
+
+// The same from a descriptor of /proc/PID/status that was opened earlier, which stays with the process: two thirds of that.
+std::optional<StopStatus> read_stop_status_fd(int fd);
+
 // The children of all threads of `pid` (/proc/PID/task/TID/children). False where the kernel lacks the file or the process is gone.
 bool read_children(pid_t pid, std::vector<pid_t>& children);
 

@@ -20,7 +20,7 @@ constexpr int kDeepestLevel = 7;
 
 Nanos Scout::next_wake_up() const {
   if (records_.empty() || closing_.load()) return kNever;
-  Nanos next = std::min(next_measurement_, next_guardian_);
+  Nanos next = std::min({next_measurement_, next_guardian_, next_look()});
   if (with_descendants_ > 0) next = std::min(next, next_reading_);
   return next;
 }
@@ -43,6 +43,8 @@ Member* Scout::make_members(Record& record, std::vector<Found> found) {
       break;
     }
     find_level(*member, one.stat.parent);
+    // Before its first stop: what is stopped now, others have stopped.
+    if (options_.respect_foreign_stops && (one.stat.state == 'T' || one.stat.state == 't')) hold(*member, one.stat.state == 't');
     by_pid_[member->process.pid()] = member;
     {
       const std::lock_guard lock(records_mutex_);
@@ -62,7 +64,7 @@ void Scout::find_level(Member& member, pid_t parent_pid) {
   member.level = std::min(parent.level + 1, kDeepestLevel);
   member.lease->level.store(member.level, std::memory_order_relaxed);
   if (parent.state_file) return;
-  parent.state_file = parent.process.open_state();
+  parent.state_file = parent.process.open_file("stat");
   parent.state_fd.set(parent.state_file ? parent.state_file.get() : -1);
 }
 

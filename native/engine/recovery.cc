@@ -6,27 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
-#include <string_view>
 
 #include "engine/runtime_dir.h"
 
 namespace hobble {
 namespace {
-
-constexpr size_t kStatusBytes = 4096;
-
-// The value of a line such as "ShdPnd:\t0000000000000000" of /proc/PID/status; `base` 16 for masks.
-uint64_t status_field(std::string_view status, std::string_view name, int base) {
-  const size_t at = status.find(name);
-  if (at == std::string_view::npos) return 0;
-  return strtoull(status.data() + at + name.size(), nullptr, base);
-}
-
-constexpr uint64_t bit(int signal) { return 1ULL << (signal - 1); }
 
 // User of a process, through its /proc directory; -1 if it is gone.
 long user_of(pid_t pid) {
@@ -95,23 +81,11 @@ void recover_table(int directory, const std::string& name, bool dry_run, Recover
 }  // namespace
 
 ForeignStop foreign_stop(pid_t pid) {
-  char path[32];
-  snprintf(path, sizeof path, "/proc/%d/status", pid);
-  const UniqueFd file(open(path, O_RDONLY | O_CLOEXEC));
-  std::array<char, kStatusBytes + 1> buffer;
-  const ssize_t got = file ? read(file.get(), buffer.data(), kStatusBytes) : -1;
-  if (got <= 0) return ForeignStop::kNone;
-  buffer[static_cast<size_t>(got)] = '\0';
-  const std::string_view status(buffer.data(), static_cast<size_t>(got));
-  if (status_field(status, "\nTracerPid:", 10) != 0) return ForeignStop::kTracer;
-  const size_t state = status.find("\nState:\t");
+  const auto status = read_stop_status(pid);
+  if (!status) return ForeignStop::kNone;
+  if (status->tracer != 0) return ForeignStop::kTracer;
   // A stop signal that waits for a process that runs is one of ours that has not arrived yet.
-  if (state == std::string_view::npos || status[state + 8] != 'T') return ForeignStop::kNone;
-  const uint64_t pending = status_field(status, "\nShdPnd:", 16) | status_field(status, "\nSigPnd:", 16);
-  const uint64_t handled =
-      status_field(status, "\nSigCgt:", 16) | status_field(status, "\nSigIgn:", 16) | status_field(status, "\nSigBlk:", 16);
-  const uint64_t from_terminal = bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);
-  return (pending & (bit(SIGSTOP) | (from_terminal & ~handled))) != 0 ? ForeignStop::kSignal : ForeignStop::kNone;
+  return status->state == 'T' && status->stop_pending ? ForeignStop::kSignal : ForeignStop::kNone;
 }
 
 std::vector<Recovered> resume_leases(const LeaseCopy& leases, bool dry_run, long only_user) {

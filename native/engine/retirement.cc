@@ -93,6 +93,8 @@ void Scout::retire_member(Member& member) {
     }
     count_rate(record, record.spec.cycle, record.members.size());
   }
+  if (member.held.get()) member.target->held_members.set(member.target->held_members.get() - 1);
+  if (member.status_file) --status_files_;
   options_.leases->release(member.lease);
   member.~Member();
   members_.release(&member);

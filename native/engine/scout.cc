@@ -32,6 +32,7 @@ void ring(int event_fd) {
 Scout::Scout(const ScoutOptions& options, EventQueue& events)
     : options_(options),
       events_(events),
+      protected_programs_(options.protected_programs, options.protect_usual),
       planner_(options.lane.precision == Precision::kEconomy ? 64 : 16),
       event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   options_.lane.notes = &notes_;
@@ -178,6 +179,7 @@ void Scout::run() {
     handle_requests();
     const Nanos later = monotonic_now();
     read_members(later);
+    look_for_foreign_stops(monotonic_now());
     measure(later);
   }
 }
@@ -189,7 +191,7 @@ void Scout::handle_requests() {
     requests.swap(requests_);
   }
   if (requests.empty()) return;
-  protection_ = Protection::current();
+  protection_ = Protection::current(protected_programs_);
   const UniqueFd claim = neighbours_.claim(options_.runtime_directory);
   neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
   for (size_t i = 0; i < requests.size() && !stopping_.load(); ++i) {
@@ -252,6 +254,7 @@ void Scout::add(const Request& request) {
   plan_phase(record);
   lanes_[record.lane]->prepare_for(records_.size() + 1);
   post_to_lane(record, Command::Kind::kAdd, chain);
+  watch_for_foreign_stops(record, monotonic_now());
 }
 
 // A member whose exit has not been handled yet does not take its PID from a successor.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <queue>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -29,6 +30,9 @@ struct ScoutOptions {
   LeaseTable* leases = nullptr;
   std::string runtime_directory;
   GuardOptions guard;
+  bool respect_foreign_stops = true;
+  std::vector<std::string> protected_programs;
+  bool protect_usual = true;
 };
 
 // From JavaScript's thread.
@@ -78,6 +82,7 @@ class Scout {
   bool memory_locked() const { return targets_.locked() && members_.locked() && options_.leases->locked(); }
   // 0 while there is none.
   pid_t guardian() const { return guardian_pid_.get(); }
+  uint64_t foreign_looks() const { return looks_done_.get(); }
 
  private:
   // The scout's own view of a target. `members` holds those that the lane has, or will have when it has obeyed.
@@ -95,6 +100,11 @@ class Scout {
     bool release_asked = false;  // while it was moving
     std::optional<Error> failure;
     double signals_per_second = 0;
+  };
+  struct Look {
+    Nanos at = 0;
+    uint64_t target = 0;
+    bool operator>(const Look& other) const { return at > other.at; }
   };
 
   // scout.cc: the thread, what JavaScript asks for
@@ -127,6 +137,15 @@ class Scout {
   void read_members(Nanos now);
   std::vector<Found> find_new_members(Record& record, bool full);
   void read_record(Record& record, bool full);
+  // foreign_stops.cc: what others stopped
+  void watch_for_foreign_stops(const Record& record, Nanos now);
+  Nanos next_look() const;
+  void look_for_foreign_stops(Nanos now);
+  void look_at(Record& record);
+  void look_at(Member& member);
+  void hold(Member& member, bool traced);
+  void let_go(Member& member);
+  Nanos time_of_next_look(const Record& record, Nanos now) const;
   // planning.cc: cost, phase, lane
   void count_rate(Record& record, const Cycle& cycle, size_t members);
   bool admit(Record& record, const Cycle& cycle, size_t members);
@@ -152,6 +171,7 @@ class Scout {
 
   Pool<Member> members_{kMostTargets * 4};
   std::unordered_map<pid_t, Member*> by_pid_;
+  ProtectedPrograms protected_programs_;
   Protection protection_;
   Neighbours neighbours_;
   std::unique_ptr<Guard> guard_;
@@ -169,6 +189,10 @@ class Scout {
   uint64_t generation_ = 0;
 
   RateCounters rates_;
+  std::priority_queue<Look, std::vector<Look>, std::greater<>> looks_;
+  Nanos look_cost_ = 12 * kMicrosecond;  // smoothed, of one
+  Counter<uint64_t> looks_done_;
+  size_t status_files_ = 0;
   int lanes_open_ = 0;
   int lanes_finished_ = 0;
   size_t with_descendants_ = 0;  // records of trees and groups

@@ -52,6 +52,8 @@ struct Member {
   int level = 0;
   // /proc/PID/stat of a member whose children are members too, else -1: tells whether it has really stopped. Set by the scout at any time.
   Counter<int> state_fd{-1};
+  // Somebody else stopped it, or a debugger holds it: it is not signalled. Set by the scout.
+  Counter<bool> held;
 
   // The lane's.
   ListLink<Member> siblings;  // in Target::members
@@ -63,6 +65,7 @@ struct Member {
 
   // The scout's.
   UniqueFd state_file;
+  UniqueFd status_file;  // /proc/PID/status, of some members: for looks
   Nanos cpu_at_add = 0;
   Nanos cpu_at_read = -1;  // its CPU clock when its children were last read
 };
@@ -88,7 +91,6 @@ struct alignas(64) Target : HeapPlace {
   Nanos continued = 0;                      // when the last SIGCONT went out
   Nanos halted = 0;                         // when the last SIGSTOP went out
   Nanos stop_before = -1;                   // length of the stop window before this run window; -1: it was cut short
-  Nanos resume_by = 0;                      // for the leases: when its members are to run again
   Nanos patience = 0;                       // a level under this one is not waited for any longer
   Nanos cpu_before = 0;                     // CPU time of its members when last looked at, for the cap
   List<Member, &Member::siblings> members;  // by level, so parents before children
@@ -107,8 +109,10 @@ struct alignas(64) Target : HeapPlace {
   Counter<pid_t> pid;
   Counter<uint32_t> member_count;
   Counter<uint64_t> cycles, signals, skipped_windows, deferred_windows;
-  Counter<Nanos> ran, stopped;   // sums over the cycles counted above
-  Counter<Nanos> waiting_since;  // began the stop window that the cap makes longer; 0 = it does not wait
+  Counter<Nanos> ran, stopped;     // sums over the cycles counted above
+  Counter<Nanos> waiting_since;    // began the stop window that the cap makes longer; 0 = it does not wait
+  Counter<Nanos> resume_by;        // the next SIGCONT is due then; while it runs, the last one was
+  Counter<uint32_t> held_members;  // the scout's
   Counter<Nanos> run_length, stop_length, phase;
   Counter<bool> wants_reading;  // a tree or group that was just stopped: look for new members
   TargetHistogram run_error, stop_error;

@@ -7,6 +7,9 @@ import { engineFacts } from "./summary.js";
 
 export type AttachEvent =
   | { event: "hobbled" | "exit" | "released"; pid: number; kind: string }
+  /** `pid` is a member of the target `target`. */
+  | { event: "held"; target: number; pid: number; by: string }
+  | { event: "unheld"; target: number; pid: number }
   | { event: "failed"; pid: number; code: string; message: string }
   | { event: "overload"; reason: string; message: string; stretch: number }
   /** Not about one target: a list that cannot be read, a shell that should be in the tree. */
@@ -44,6 +47,12 @@ export function textReport(): AttachReport {
         case "exit":
         case "released":
           live.print(`${event.kind} ${event.pid} ${event.event === "exit" ? "has exited" : "is off the list: released"}`);
+          break;
+        case "held":
+          live.print(`process ${event.pid} is ${event.by === "tracer" ? "held by a debugger" : "stopped by somebody else"}: left alone`);
+          break;
+        case "unheld":
+          live.print(`process ${event.pid} runs again: hobbled again`);
           break;
         case "failed":
           live.clear();

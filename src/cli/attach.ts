@@ -73,6 +73,8 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
 
   const report = flags.json ? jsonReport : textReport();
   hobbler.on("overload", ({ reason, message, stretch }) => report.tell({ event: "overload", reason, message, stretch }));
+  hobbler.on("held", ({ target, pid, by }) => report.tell({ event: "held", target: target.pid, pid, by }));
+  hobbler.on("unheld", ({ target, pid }) => report.tell({ event: "unheld", target: target.pid, pid }));
   hobbler.on("unguarded", ({ error }) => report.tell({ event: "warning", message: error.message }));
   for (const { pid } of candidates) warnOfShell(pid, (message) => report.tell({ event: "warning", message }));
 

@@ -11,7 +11,10 @@ export interface CycleFlags {
   realtime: string;
   concurrency: string;
   guardian: string;
+  foreignStops: string;
   runtimeDir?: string;
+  protect?: string[];
+  protectUsual: boolean;
 }
 
 export function addCycleOptions(command: Command): Command {
@@ -23,6 +26,9 @@ export function addCycleOptions(command: Command): Command {
     .option("--realtime <mode>", 'SCHED_FIFO for the timer thread: "auto", "require" or "off"', "auto")
     .option("--concurrency <most>", 'most targets that run at once: "auto", "none" or a number', "auto")
     .option("--guardian <mode>", 'the process that resumes everything if hobble is killed: "auto", "require" or "off"', "auto")
+    .option("--foreign-stops <what>", 'processes that somebody else stopped: "respect" (leave them alone) or "ignore"', "respect")
+    .option("--protect <executable...>", "programs that are never stopped, beside init, sshd, container runtimes and the like")
+    .option("--no-protect-usual", "do not protect those")
     .option("--runtime-dir <directory>", "where the table of what is stopped is kept (default: /run/hobble, or a private one)");
 }
 
@@ -31,12 +37,24 @@ export function cycleOf({ run, stop, phase }: CycleFlags): CycleOptions {
   return { run, stop, phase };
 }
 
-export function hobblerOptionsOf({ precision, realtime, concurrency, guardian, runtimeDir }: CycleFlags): HobblerOptions {
+export function hobblerOptionsOf({
+  precision,
+  realtime,
+  concurrency,
+  guardian,
+  foreignStops,
+  runtimeDir,
+  protect,
+  protectUsual,
+}: CycleFlags): HobblerOptions {
   return {
     precision: precision as HobblerOptions["precision"],
     realtime: realtime as HobblerOptions["realtime"],
     guardian: guardian as HobblerOptions["guardian"],
+    foreignStops: foreignStops as HobblerOptions["foreignStops"],
     runtimeDir,
+    protect,
+    protectUsual,
     concurrency: /^\d+$/.test(concurrency) ? Number(concurrency) : (concurrency as HobblerOptions["concurrency"]),
   };
 }

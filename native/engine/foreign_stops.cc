@@ -1,0 +1,129 @@
+// What others stopped is not ours to resume. Part of class Scout; everything here runs on the scout's thread.
+//
+// Shortly before a SIGCONT is due, /proc/PID/status tells whether a stop signal is pending although the process is stopped: either
+// somebody's came while we held it, or ours found it stopped by somebody. Such a member is held: the lane does not signal it any more,
+// until it runs again. While there is time to spare there is a second look at the end of the run window, which keeps our SIGSTOP from a
+// debugger.
+#include <algorithm>
+
+#include "engine/scout.h"
+
+namespace hobble {
+namespace {
+
+// Looks may take this share of a CPU. Beyond it only every k-th cycle is looked at.
+constexpr double kMostShare = 0.1;
+// How long before a signal is due: a stop that comes in between is not seen. With many targets a wake-up serves the looks of 5 ms.
+constexpr Nanos kLead = 1500 * kMicrosecond;
+constexpr Nanos kLongLead = 6 * kMillisecond;
+constexpr double kManyLooks = 500;  // a second
+// The second look of a cycle is for few targets.
+constexpr double kMostTwice = 200;
+// Between two looks at a member that is held.
+constexpr Nanos kHeldLook = 50 * kMillisecond;
+constexpr Nanos kFirstLook = 5 * kMillisecond;
+constexpr Nanos kNearestLook = kMillisecond;
+// Members whose file stays open between looks. Each takes a descriptor, and some 5 KiB of the kernel's memory.
+constexpr size_t kMostFiles = 2048;
+
+Nanos thread_cpu_now() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return to_nanos(time);
+}
+
+}  // namespace
+
+Nanos Scout::next_look() const { return looks_.empty() ? kNever : looks_.top().at; }
+
+void Scout::watch_for_foreign_stops(const Record& record, Nanos now) {
+  if (options_.respect_foreign_stops) looks_.push({.at = now + kFirstLook, .target = record.target->id.get()});
+}
+
+void Scout::look_for_foreign_stops(Nanos now) {
+  const Nanos until = now + (signals_per_second_ > kManyLooks ? kLongLead - kLead : 0);
+  while (!looks_.empty() && looks_.top().at <= until) {
+    const uint64_t id = looks_.top().target;
+    looks_.pop();
+    const auto found = records_.find(id);
+    if (found == records_.end() || found->second->retired) continue;
+    Record& record = *found->second;
+    look_at(record);
+    looks_.push({.at = time_of_next_look(record, monotonic_now()), .target = id});
+  }
+}
+
+void Scout::look_at(Record& record) {
+  const Nanos began = thread_cpu_now();
+  uint32_t looks = 0;
+  for (Member* member : record.members) {
+    look_at(*member);
+    ++looks;
+  }
+  if (looks == 0) return;
+  looks_done_.add(looks);
+  const Nanos cost = std::min((thread_cpu_now() - began) / looks, 50 * kMicrosecond);
+  look_cost_ += (cost - look_cost_) / 16;
+}
+
+void Scout::look_at(Member& member) {
+  if (!member.status_file && status_files_ < kMostFiles) {
+    member.status_file = member.process.open_file("status");
+    if (member.status_file) ++status_files_;
+  }
+  // In this order, and the same again afterwards: then no signal of ours came while we looked.
+  const uint64_t signals = member.target->signals.get();
+  const Nanos resume_by = member.lease->resume_by.load(std::memory_order_acquire);
+  const auto status = member.status_file ? read_stop_status_fd(member.status_file.get()) : read_stop_status(member.process.pid());
+  if (!status) return;
+  const bool stopped = status->state == 'T' || status->state == 't';
+  if (member.held.get()) {
+    if (!stopped && status->tracer == 0) let_go(member);
+    return;
+  }
+  const bool undisturbed = member.lease->resume_by.load(std::memory_order_acquire) == resume_by && member.target->signals.get() == signals;
+  const bool ours = resume_by != 0 || !undisturbed;
+  if (status->tracer != 0) {
+    hold(member, true);
+  } else if (status->state == 'T' && (status->stop_pending || !ours)) {
+    hold(member, false);
+  }
+}
+
+void Scout::hold(Member& member, bool traced) {
+  member.held.set(true);
+  Target& target = *member.target;
+  target.held_members.set(target.held_members.get() + 1);
+  events_.push({.type = Event::Type::kHeld, .target = target.id.get(), .pid = member.process.pid(), .code = traced ? "tracer" : "signal"});
+}
+
+void Scout::let_go(Member& member) {
+  member.held.set(false);
+  Target& target = *member.target;
+  target.held_members.set(target.held_members.get() - 1);
+  events_.push({.type = Event::Type::kUnheld, .target = target.id.get(), .pid = member.process.pid()});
+}
+
+Nanos Scout::time_of_next_look(const Record& record, Nanos now) const {
+  if (record.target->held_members.get() > 0) return now + kHeldLook;
+  const Cycle& cycle = record.spec.cycle;
+  const int stretch = rates_.stretch.get();
+  const Nanos period = cycle.period() * stretch;
+  // The SIGCONTs are half of the signals.
+  const double allowed = kMostShare * kSecond / static_cast<double>(std::max<Nanos>(look_cost_, 1));
+  const bool twice = signals_per_second_ <= kMostTwice;
+  const auto skipped = static_cast<Nanos>(signals_per_second_ / 2 / allowed);
+  const Nanos lead = signals_per_second_ > kManyLooks ? kLongLead : kLead;
+
+  // The next SIGCONT whose look is still to come.
+  Nanos resume = record.target->resume_by.get();
+  if (resume == 0) return now + kFirstLook;
+  const Nanos earliest = now + std::min(kNearestLook, cycle.stop / 4) + lead;
+  const Nanos run_look = resume + cycle.run * stretch - std::min(lead, cycle.run * stretch / 2);
+  if (resume < earliest) resume += ((earliest - resume) / period + 1) * period;
+  Nanos next = resume - lead;
+  if (twice && run_look > now + kNearestLook) next = std::min(next, run_look);
+  return std::max(next, now + kNearestLook) + skipped * period;
+}
+
+}  // namespace hobble
