@@ -29,7 +29,8 @@ void Neighbours::read(const std::vector<std::string>& directories, const std::st
     const UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!directory) continue;
     for (const std::string& name : list_tables(directory.get())) {
-      const std::string table = path + "/" + name;
+      std::string table = path;
+      table.append("/").append(name);
       if (table == own) continue;
       const UniqueFd file(openat(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
       auto leases = file ? read_leases(file.get(), table) : Result<LeaseCopy>(Error{});

@@ -108,7 +108,8 @@ std::vector<RecoveredTable> recover(const std::vector<std::string>& directories,
     if (!directory) continue;
     for (const std::string& name : list_tables(directory.get())) {
       RecoveredTable& table = tables.emplace_back();
-      table.path = path + "/" + name;
+      table.path = path;
+      table.path.append("/").append(name);
       recover_table(directory.get(), name, dry_run, table);
     }
   }

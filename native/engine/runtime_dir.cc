@@ -34,7 +34,8 @@ std::vector<std::string> list_names(int directory) {
     close(copy);
     return names;
   }
-  while (const dirent* const entry = readdir(stream.get())) {
+  // Not shared with another thread, so it is safe.
+  while (const dirent* const entry = readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe)
     if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
   }
   return names;
@@ -46,7 +47,7 @@ std::string runtime_directory(const std::string& configured) {
   if (!configured.empty()) return configured;
   if (geteuid() == 0) return "/run/hobble";
   // Set for each session by the login service; a private tmpfs.
-  const char* const session = getenv("XDG_RUNTIME_DIR");
+  const char* const session = secure_getenv("XDG_RUNTIME_DIR");
   if (session != nullptr && session[0] == '/') return std::string(session) + "/hobble";
   return "/dev/shm/hobble-" + std::to_string(geteuid());
 }

@@ -67,7 +67,7 @@ std::optional<Error> Scout::start() {
   lanes_[kMain] = std::move(lane);
   if (options_.guard.mode != GuardMode::kOff) {
     guard_ = std::make_unique<Guard>(options_.guard, *options_.leases);
-    if (const auto error = guard_->start()) {
+    if (auto error = guard_->start()) {
       if (options_.guard.mode == GuardMode::kRequire) return error;
       tell_unguarded(*error);
     }

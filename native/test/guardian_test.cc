@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -28,8 +29,8 @@ class Directory {
     path_ = path;
   }
   ~Directory() {
-    const std::string command = "rm -rf " + path_;
-    [[maybe_unused]] const int status = system(command.c_str());  // NOLINT(cert-env33-c)
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
   }
   const std::string& path() const { return path_; }
   size_t tables() const {
