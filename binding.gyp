@@ -15,6 +15,7 @@
           "sources": [
             "native/engine/addon.cc",
             "native/engine/cycle.cc",
+            "native/engine/emergency.cc",
             "native/engine/engine.cc",
             "native/engine/foreign_stops.cc",
             "native/engine/guard.cc",
@@ -47,6 +48,7 @@
             "native/host/probe.cc",
             "native/host/process_events.cc",
             "native/host/relay.cc",
+            "native/host/unix_socket.cc",
             "native/engine/leases.cc",
             "native/engine/process.cc",
             "native/engine/procfs.cc",

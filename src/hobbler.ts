@@ -5,7 +5,7 @@ import { KeepAlive } from "./keep-alive.js";
 import { type EndReason, Lifecycle } from "./lifecycle.js";
 import { createEngine, type NativeEngine, type NativeEvent } from "./native.js";
 import { type CycleOptions, checkCycle, checkHobblerOptions, checkSelector, type HobblerOptions, type TargetSelector } from "./options.js";
-import { type HobblerStats, readHobblerStats } from "./stats.js";
+import { type EngineHistograms, type HobblerStats, readHistograms, readHobblerStats } from "./stats.js";
 import { lifecycleOf, Target } from "./target.js";
 import { readTargetStats, type TargetStats } from "./target-stats.js";
 
@@ -92,6 +92,11 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
   /** Figures of the engine as a whole. They stay readable after `close`. */
   stats(): HobblerStats {
     return readHobblerStats(this.#engine);
+  }
+
+  /** How lateness and window errors are distributed: what a monitoring system takes. */
+  histograms(): EngineHistograms {
+    return readHistograms(this.#engine);
   }
 
   /**

@@ -7,6 +7,6 @@ export type { EndReason } from "./lifecycle.js";
 export type { ProcessIdentity } from "./native.js";
 export type { CycleOptions, HobblerOptions, SeenIdentity, TargetSelector } from "./options.js";
 export { type RecoveredProcess, type RecoveredTable, recover } from "./recovery.js";
-export type { HobblerStats, Quantiles } from "./stats.js";
+export type { EngineHistograms, Histogram, HobblerStats, Quantiles } from "./stats.js";
 export type { Target } from "./target.js";
 export type { TargetKindName as TargetKind, TargetState, TargetStats, WindowError } from "./target-stats.js";

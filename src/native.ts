@@ -179,6 +179,8 @@ export interface NativeEngine {
   /** Takes all events that have not been taken yet. */
   drain(): NativeEvent[];
   stats(): NativeEngineStats;
+  /** For each histogram the counts below each bound, then the count of all and the sum of their absolute values, ns. */
+  histograms(): { boundsNs: number[]; lateness: number[]; runError: number[]; stopError: number[] };
   /** Fills TARGET_FIELDS numbers for each id (NaN in field `id` for unknown ones). `withCpu` reads the members' CPU clocks (1 µs each). */
   targetStats(ids: Float64Array, out: Float64Array, withCpu: boolean): void;
   /** PIDs of the members now, parents before children. */
@@ -193,6 +195,8 @@ export interface NativeEngine {
 
 interface EngineAddon {
   Engine: new (options: NativeEngineOptions & { guardianProgram: string }, onEvents: () => void) => NativeEngine;
+  /** From now on the signal pauses all engines of this process, however starved the event loop is; `onPaused` is called afterwards. Once in a process. */
+  pauseOnSignal(signal: number, onPaused: () => void): void;
 }
 
 /** One line of /proc/PID/stat and friends, as far as the library needs it. */
@@ -285,6 +289,10 @@ export interface HostAddon {
   dieOf(signal: number): never;
   /** _exit(2). Without Node's exit handlers, one of which puts the terminal back to how it was when Node started. */
   exitNow(code: number): never;
+  /** Who is at the other end of a connected Unix socket (SO_PEERCRED, SO_PEERGROUPS), as it was when it connected. */
+  peerCredentials(fd: number): { pid: number; uid: number; gid: number; groups: number[] };
+  /** A datagram to a Unix socket, as sd_notify(3) sends it; "@" stands for the zero byte of an abstract address. "" or what went wrong. */
+  sendDatagram(path: string, text: string): string;
   /** Ask the kernel to send `signal` to this process when the thread that forked it dies. */
   setParentDeathSignal(signal: number): void;
 }
@@ -316,6 +324,12 @@ export function createEngine(options: NativeEngineOptions, onEvents: () => void)
   engineAddon ??= load<EngineAddon>("engine");
   const { Engine } = engineAddon;
   return callNative(() => new Engine({ ...options, guardianProgram: `${packageRoot}build/Release/hobble_guardian` }, onEvents));
+}
+
+export function pauseOnSignal(signal: number, onPaused: () => void): void {
+  engineAddon ??= load<EngineAddon>("engine");
+  const { pauseOnSignal } = engineAddon;
+  callNative(() => pauseOnSignal(signal, onPaused));
 }
 
 export function host(): HostAddon {

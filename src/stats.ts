@@ -71,6 +71,33 @@ export interface HobblerStats {
   wakeLatency: Quantiles;
 }
 
+/** Of absolute values, since the engine started. */
+export interface Histogram {
+  count: number;
+  /** From the middles of fine buckets (3 %). */
+  sumNs: number;
+  /** How many values were below each of `boundsNs`. */
+  cumulative: number[];
+}
+
+export interface EngineHistograms {
+  /** 1.024 µs and its doubles, to 1.07 s: the buckets of the engine end exactly there. */
+  boundsNs: number[];
+  lateness: Histogram;
+  runError: Histogram;
+  stopError: Histogram;
+}
+
+export function readHistograms(engine: NativeEngine): EngineHistograms {
+  const { boundsNs, lateness, runError, stopError } = engine.histograms();
+  return { boundsNs, lateness: histogram(lateness), runError: histogram(runError), stopError: histogram(stopError) };
+}
+
+/** The native side gives the counts below each bound, then the count of all and their sum. */
+function histogram(figures: number[]): Histogram {
+  return { cumulative: figures.slice(0, -2), count: figures.at(-2) ?? 0, sumNs: figures.at(-1) ?? 0 };
+}
+
 export function readHobblerStats(engine: NativeEngine): HobblerStats {
   const { share, lateness, runError, stopError, wakeLatency, ...native } = engine.stats();
   return {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "engine/emergency.h"
 #include "engine/engine.h"
 
 namespace {
@@ -96,6 +97,20 @@ Napi::Object quantiles_object(Napi::Env env, const Quantiles& quantiles) {
   return object;
 }
 
+template <class Number>
+Napi::Array number_array(Napi::Env env, const std::vector<Number>& numbers) {
+  Napi::Array array = Napi::Array::New(env, numbers.size());
+  for (uint32_t i = 0; i < numbers.size(); ++i) array.Set(i, static_cast<double>(numbers[i]));
+  return array;
+}
+
+Napi::Array figures_array(Napi::Env env, const hobble::HistogramFigures& figures) {
+  Napi::Array array = number_array(env, figures.below);
+  array.Set(array.Length(), static_cast<double>(figures.count));
+  array.Set(array.Length(), figures.sum);
+  return array;
+}
+
 // As TargetField in src/native.ts numbers them.
 constexpr size_t kTargetFields = 24;
 // A state that no lane knows: none of its members is ours to signal.
@@ -158,6 +173,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
                            InstanceMethod<&EngineObject::resume>("resume"),
                            InstanceMethod<&EngineObject::drain>("drain"),
                            InstanceMethod<&EngineObject::stats>("stats"),
+                           InstanceMethod<&EngineObject::histograms>("histograms"),
                            InstanceMethod<&EngineObject::target_stats>("targetStats"),
                            InstanceMethod<&EngineObject::members>("members"),
                            InstanceMethod<&EngineObject::close>("close"),
@@ -304,6 +320,16 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     return object;
   }
 
+  Napi::Value histograms(const Napi::CallbackInfo&) {
+    const hobble::EngineHistograms histograms = engine_->histograms();
+    Napi::Object object = Napi::Object::New(env_);
+    object.Set("boundsNs", number_array(env_, histograms.bounds));
+    object.Set("lateness", figures_array(env_, histograms.lateness));
+    object.Set("runError", figures_array(env_, histograms.run_error));
+    object.Set("stopError", figures_array(env_, histograms.stop_error));
+    return object;
+  }
+
   void target_stats(const Napi::CallbackInfo& info) {
     if (!info[0].IsTypedArray() || !info[1].IsTypedArray()) {
       coded_error(env_, "EINVAL", "targetStats needs two Float64Arrays").ThrowAsJavaScriptException();
@@ -339,8 +365,20 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   std::unique_ptr<hobble::Engine> engine_;
 };
 
+void pause_on_signal(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int number = static_cast<int>(checked_number(info[0], "signal", 1, 64));
+  if (env.IsExceptionPending()) return;
+  auto bell = Bell::New(env, info[1].As<Napi::Function>(), "hobble emergency", 0, 1);
+  bell.Unref(env);
+  if (!hobble::pause_engines_on(number, [bell] { bell.NonBlockingCall(); }))
+    coded_error(env, "ERR_UNSUPPORTED", "a signal pauses this process's hobblers already, or no thread is left")
+        .ThrowAsJavaScriptException();
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Engine", EngineObject::define(env));
+  exports.Set("pauseOnSignal", Napi::Function::New(env, pause_on_signal, "pauseOnSignal"));
   return exports;
 }
 

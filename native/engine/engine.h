@@ -44,6 +44,18 @@ struct EngineStats {
   Quantiles lateness, run_error, stop_error, wake_latency;
 };
 
+// Of absolute values: how many were below each bound, how many in all, and their sum in ns.
+struct HistogramFigures {
+  std::vector<uint64_t> below;
+  uint64_t count = 0;
+  double sum = 0;
+};
+
+struct EngineHistograms {
+  std::vector<Nanos> bounds;
+  HistogramFigures lateness, run_error, stop_error;
+};
+
 class Engine {
  public:
   // `bell` is called on the helper thread when there are events to take.
@@ -69,6 +81,7 @@ class Engine {
 
   std::vector<Event> take_events() { return events_.take_all(); }
   EngineStats stats() const;
+  EngineHistograms histograms() const;
   Target* find(uint64_t id) { return scout_->find(id); }
   std::vector<pid_t> members_of(uint64_t id) { return scout_->members_of(id); }
   Nanos cpu_spent(uint64_t id) { return scout_->cpu_spent(id); }
@@ -85,5 +98,8 @@ class Engine {
   std::unique_ptr<Scout> scout_;        // made by start()
   std::mutex closing_mutex_;
 };
+
+// Resumes everything that any engine of this process has stopped, and keeps it running. On any thread but the engines' own.
+void pause_all_engines();
 
 }  // namespace hobble

@@ -22,6 +22,7 @@
 #include "host/identify.h"
 #include "host/probe.h"
 #include "host/relay.h"
+#include "host/unix_socket.h"
 
 namespace hobble {
 namespace {
@@ -149,6 +150,31 @@ Napi::Value Probe(const Napi::CallbackInfo& info) {
   result.Set("openFilesHard", limit_value(probe->open_files.rlim_max));
   result.Set("rtprioLimit", limit_value(probe->rtprio.rlim_cur));
   return result;
+}
+
+Napi::Value PeerCredentialsOf(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto fd = integer(info, 0, "fd", 0, 1 << 30);
+  if (!fd) return env.Undefined();
+  auto peer = peer_credentials(*fd);
+  if (!peer) {
+    throw_error(env, peer.error());
+    return env.Undefined();
+  }
+  Napi::Array groups = Napi::Array::New(env, peer->groups.size());
+  for (uint32_t i = 0; i < peer->groups.size(); ++i) groups.Set(i, peer->groups[i]);
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("pid", peer->pid);
+  object.Set("uid", peer->uid);
+  object.Set("gid", peer->gid);
+  object.Set("groups", groups);
+  return object;
+}
+
+Napi::Value SendDatagram(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].ToString().Utf8Value();
+  const std::string text = info[1].ToString().Utf8Value();
+  return Napi::String::New(info.Env(), send_datagram(path, text));
 }
 
 void SetParentDeathSignal(const Napi::CallbackInfo& info) {
@@ -294,6 +320,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("monotonicNs", Napi::Function::New(env, MonotonicNs, "monotonicNs"));
   exports.Set("signalProcess", Napi::Function::New(env, SignalProcess, "signalProcess"));
   exports.Set("probe", Napi::Function::New(env, Probe, "probe"));
+  exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentialsOf, "peerCredentials"));
+  exports.Set("sendDatagram", Napi::Function::New(env, SendDatagram, "sendDatagram"));
   exports.Set("setParentDeathSignal", Napi::Function::New(env, SetParentDeathSignal, "setParentDeathSignal"));
   exports.Set("holdCommand", Napi::Function::New(env, HoldCommand, "holdCommand"));
   exports.Set("stopSelf", Napi::Function::New(env, StopSelf, "stopSelf"));
