@@ -24,6 +24,7 @@
             "native/engine/lane.cc",
             "native/engine/lane_targets.cc",
             "native/engine/leases.cc",
+            "native/engine/limiting.cc",
             "native/engine/membership.cc",
             "native/engine/neighbours.cc",
             "native/engine/planning.cc",

@@ -1,6 +1,7 @@
 /** Turns what the schema library has to say into one HobbleError. valibot: 3 MB in each process that embeds hobble; zod takes 14 MB and 90 ms at start. */
 import { inspect } from "node:util";
 import * as v from "valibot";
+import { cpuLimitMust, cpus, twoReadings } from "./cpu-limit.js";
 import { durationNs } from "./duration.js";
 import { HobbleError } from "./errors.js";
 
@@ -43,6 +44,19 @@ export function durationIn(minNs: number, maxNs: number, must: string) {
       const ns = durationNs(dataset.value);
       if (ns !== undefined && ns >= minNs && ns <= maxNs) return ns;
       addIssue({ message: must });
+      return NEVER;
+    }),
+  );
+}
+
+/** In CPUs. */
+export function cpuLimit() {
+  return v.pipe(
+    v.unknown(),
+    v.rawTransform<unknown, number>(({ dataset, addIssue, NEVER }) => {
+      const amount = cpus(dataset.value);
+      if (amount !== undefined) return amount;
+      addIssue({ message: twoReadings(dataset.value) ?? cpuLimitMust });
       return NEVER;
     }),
   );

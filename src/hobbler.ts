@@ -4,10 +4,11 @@ import { callNative, HobbleError, type HobbleErrorCode } from "./errors.js";
 import { KeepAlive } from "./keep-alive.js";
 import { type EndReason, Lifecycle } from "./lifecycle.js";
 import { createEngine, type NativeEngine, type NativeEvent } from "./native.js";
-import { type CycleOptions, checkCycle, checkHobblerOptions, checkSelector, type HobblerOptions, type TargetSelector } from "./options.js";
+import { checkHobblerOptions, checkSelector, type HobblerOptions, type TargetSelector } from "./options.js";
 import { type EngineHistograms, type HobblerStats, readHistograms, readHobblerStats } from "./stats.js";
 import { lifecycleOf, Target } from "./target.js";
 import { readTargetStats, type TargetStats } from "./target-stats.js";
+import { checkTerms, type TargetTerms } from "./terms.js";
 
 export interface OverloadEvent {
   /** "concurrency": the duties together exceed the cap, run windows are deferred. "cpu": the engine needs more than `maxShare`. */
@@ -72,13 +73,12 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
    *
    * @throws HobbleError `EINVAL` for what cannot be right, `ERR_CLOSED` after `close` or the end of `for`.
    */
-  add(selector: TargetSelector, cycle: CycleOptions): Target {
+  add(selector: TargetSelector, terms: TargetTerms): Target {
     const selection = checkSelector(selector);
-    const checked = checkCycle(cycle);
+    const checked = checkTerms(terms);
     if (this.#closing !== undefined) throw new HobbleError("ERR_CLOSED", "the hobbler is closed", { pid: selection.pid });
     const { kind, pid, startTime, inode, adoptOrphans } = selection;
-    const { runNs, stopNs, phaseMode, phaseNs } = checked;
-    const id = callNative(() => this.#engine.add(kind, pid, startTime, inode, runNs, stopNs, phaseMode, phaseNs, adoptOrphans), pid);
+    const id = callNative(() => this.#engine.add(kind, pid, startTime, inode, adoptOrphans, checked.block), pid);
     const target = new Target(this.#engine, new Lifecycle(selection.pid, this.#keepAlive), id, selection, checked);
     this.#targets.set(id, target);
     return target;

@@ -148,8 +148,31 @@ export const TargetField = {
   /** CPU time spent by the living members since they were added, ns. NaN when not asked for. */
   cpuNs: 22,
   heldMembers: 23,
+  /** Its limit in CPUs, 0 for none. */
+  limit: 24,
+  /** Under a limit, ns: wall time, and the CPU time that its members spent in it, also those that have exited. */
+  meteredNs: 25,
+  spentNs: 26,
+  /** How long it was stopped because it had spent its limit, ns. */
+  throttledNs: 27,
 } as const;
-export const TARGET_FIELDS = 24;
+export const TARGET_FIELDS = 28;
+
+/** Index of each part of a target's terms in the block that `add` and `update` take. */
+export const TermsField = {
+  /** Both 0: no cycle. */
+  runNs: 0,
+  stopNs: 1,
+  phaseMode: 2,
+  phaseNs: 3,
+  /** In CPUs; 0 = none. */
+  limit: 4,
+  burstNs: 5,
+  minRunNs: 6,
+  /** 1: a cycle leaves out the stop when nothing was spent in the run window. */
+  spareIdle: 7,
+} as const;
+export const TERMS_FIELDS = 8;
 
 export interface NativeEngine {
   /**
@@ -158,19 +181,10 @@ export interface NativeEngine {
    * @param startTime in clock ticks after boot (field 22 of /proc/PID/stat); -1 = not given
    * @param inode of a pidfd of the process; 0n = not given
    * @param adoptOrphans for a tree: processes that the kernel hands to us as subreaper belong to it too, and are reaped by us
+   * @param terms TERMS_FIELDS numbers
    */
-  add(
-    kind: number,
-    pid: number,
-    startTime: number,
-    inode: bigint,
-    runNs: number,
-    stopNs: number,
-    phaseMode: number,
-    phaseNs: number,
-    adoptOrphans: boolean,
-  ): number;
-  update(id: number, runNs: number, stopNs: number, phaseMode: number, phaseNs: number): void;
+  add(kind: number, pid: number, startTime: number, inode: bigint, adoptOrphans: boolean, terms: Float64Array): number;
+  update(id: number, terms: Float64Array): void;
   /** Resume and forget a target; a "released" event follows. */
   release(id: number): void;
   /** Resume everything and keep it running; returns when done. */

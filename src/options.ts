@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { check, durationIn, oneOf, wholeNumber } from "./check.js";
 import type { Duration } from "./duration.js";
-import { GuardianMode, type NativeEngineOptions, PhaseMode, Precision, RealtimeMode, TargetKind } from "./native.js";
+import { GuardianMode, type NativeEngineOptions, Precision, RealtimeMode, TargetKind } from "./native.js";
 
 export interface HobblerOptions {
   /**
@@ -73,24 +73,10 @@ export interface SeenIdentity {
   inode?: bigint | undefined;
 }
 
-export interface CycleOptions {
-  /** How long the target runs in each period: 100 µs to 1 h. */
-  run: Duration;
-  /** How long it is stopped in each period: 100 µs to 1 h. */
-  stop: Duration;
-  /**
-   * Where in the period it begins to run. "spread": evenly among the targets; "aligned": together with all others that are aligned; or an offset
-   * from 0 to 2 h, of which the part within the period counts. Default "spread".
-   */
-  phase?: "spread" | "aligned" | Duration | undefined;
-}
-
 /** What cpu_set_t holds. */
 const maxCpu = 1023;
 /** PID_MAX_LIMIT of 64-bit kernels. */
 const maxPid = 2 ** 22;
-const minWindowNs = 100e3;
-const maxWindowNs = 3600e9;
 
 const concurrencyMust = '"auto", "none" or a whole number from 1';
 const shareMust = "a share above 0 and at most 1";
@@ -171,45 +157,4 @@ type Seen = SeenIdentity & { adoptOrphans?: boolean | undefined };
 
 function selection(kind: number, pid: number, { startTime = -1, inode = 0n, adoptOrphans = false }: Seen): Selection {
   return { kind, pid, startTime, inode, adoptOrphans };
-}
-
-const windowLength = durationIn(minWindowNs, maxWindowNs, 'a duration from 100 us to 1 h, such as "10ms"');
-const phaseMust = '"spread", "aligned" or a duration from 0 to 2 h';
-const phase = v.union([oneOf("spread", "aligned"), durationIn(0, 2 * maxWindowNs, phaseMust)], phaseMust);
-const cycleOptions = v.strictObject({ run: windowLength, stop: windowLength, phase: v.optional(phase, "spread") }, "an object");
-const cycleChanges = v.strictObject(
-  { run: v.optional(windowLength), stop: v.optional(windowLength), phase: v.optional(phase) },
-  "an object",
-);
-
-export interface CheckedCycle {
-  readonly runNs: number;
-  readonly stopNs: number;
-  readonly phaseMode: number;
-  readonly phaseNs: number;
-}
-
-let last: { input: CycleOptions; checked: CheckedCycle } | undefined;
-
-export function checkCycle(input: CycleOptions): CheckedCycle {
-  // Most targets get the cycle of the one before: comparing costs 50 ns, parsing some microseconds, and `add` is called 10,000 times in a row.
-  if (last !== undefined && sameCycle(last.input, input)) return last.checked;
-  const { run, stop, phase } = check(cycleOptions, input, "the cycle");
-  const checked = { runNs: run, stopNs: stop, ...nativePhase(phase) };
-  last = { input: { ...input }, checked };
-  return checked;
-}
-
-/** `cycle` with `changes`. */
-export function checkCycleUpdate(cycle: CheckedCycle, changes: Partial<CycleOptions>): CheckedCycle {
-  const { run, stop, phase } = check(cycleChanges, changes, "the change");
-  return { ...cycle, ...(phase === undefined ? {} : nativePhase(phase)), runNs: run ?? cycle.runNs, stopNs: stop ?? cycle.stopNs };
-}
-
-function nativePhase(phase: "spread" | "aligned" | number): { phaseMode: number; phaseNs: number } {
-  return typeof phase === "number" ? { phaseMode: PhaseMode.offset, phaseNs: phase } : { phaseMode: PhaseMode[phase], phaseNs: 0 };
-}
-
-function sameCycle(a: CycleOptions, b: CycleOptions | null | undefined): boolean {
-  return a.run === b?.run && a.stop === b.stop && a.phase === b.phase && Object.keys(a).length === Object.keys(b).length;
 }

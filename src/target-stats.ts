@@ -61,7 +61,7 @@ export class TargetStats {
   get heldMembers(): number {
     return this.#field(TargetField.heldMembers);
   }
-  /** The cycle asked for: its run time, its stop time. */
+  /** The cycle asked for: its run time, its stop time. 0 without a cycle. */
   get runNs(): number {
     return this.#field(TargetField.runNs);
   }
@@ -94,12 +94,34 @@ export class TargetStats {
   get stoppedNs(): number {
     return this.#field(TargetField.stoppedNs);
   }
-  get dutyAsked(): number {
-    return this.runNs / (this.runNs + this.stopNs);
+  /** undefined without a cycle. */
+  get dutyAsked(): number | undefined {
+    return this.runNs > 0 ? this.runNs / (this.runNs + this.stopNs) : undefined;
   }
   /** By the times of the signals; undefined until the first cycle has ended. */
   get dutyAchieved(): number | undefined {
     return duty(this.ranNs, this.stoppedNs);
+  }
+  /** The limit asked for, in CPUs; undefined where there is none. */
+  get limit(): number | undefined {
+    const limit = this.#field(TargetField.limit);
+    return limit > 0 ? limit : undefined;
+  }
+  /** Under a limit: wall time for which CPU time was counted, up to the last look at the members' CPU clocks. */
+  get meteredNs(): number {
+    return this.#field(TargetField.meteredNs);
+  }
+  /** Under a limit: CPU time that its members spent in that time, also those that have exited. */
+  get spentNs(): number {
+    return this.#field(TargetField.spentNs);
+  }
+  /** spentNs / meteredNs, in CPUs; undefined without a limit. */
+  get shareAchieved(): number | undefined {
+    return this.meteredNs > 0 ? this.spentNs / this.meteredNs : undefined;
+  }
+  /** Time for which it was stopped, the present stop window included. */
+  get throttledNs(): number {
+    return this.#field(TargetField.throttledNs);
   }
   get runError(): WindowError {
     return this.#windowError(TargetField.runErrorMean);

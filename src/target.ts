@@ -2,8 +2,9 @@
 import { HobbleError } from "./errors.js";
 import type { EndReason, Lifecycle } from "./lifecycle.js";
 import type { NativeEngine } from "./native.js";
-import { type CheckedCycle, type CycleOptions, checkCycleUpdate, type Selection } from "./options.js";
+import type { Selection } from "./options.js";
 import { kindName, readTargetStats, type TargetKindName, type TargetState, type TargetStats } from "./target-stats.js";
+import { type CheckedTerms, checkTermsUpdate, type TermsChanges } from "./terms.js";
 
 /** For its hobbler, which alone knows what happens to it. */
 export let lifecycleOf: (target: Target) => Lifecycle;
@@ -16,20 +17,20 @@ export class Target {
   readonly kind: TargetKindName;
   readonly #engine: NativeEngine;
   readonly #lifecycle: Lifecycle;
-  #cycle: CheckedCycle;
+  #terms: CheckedTerms;
 
   static {
     lifecycleOf = (target) => target.#lifecycle;
   }
 
   /** @internal Targets come from `Hobbler.add`. */
-  constructor(engine: NativeEngine, lifecycle: Lifecycle, id: number, selection: Selection, cycle: CheckedCycle) {
+  constructor(engine: NativeEngine, lifecycle: Lifecycle, id: number, selection: Selection, terms: CheckedTerms) {
     this.#engine = engine;
     this.#lifecycle = lifecycle;
     this.id = id;
     this.pid = selection.pid;
     this.kind = kindName(selection.kind);
-    this.#cycle = cycle;
+    this.#terms = terms;
   }
 
   /**
@@ -55,17 +56,18 @@ export class Target {
   }
 
   /**
-   * Changes the cycle; what is not given stays as it is. The window that has begun is finished or cut by the new lengths, whichever ends it sooner.
+   * Changes the cycle or the limit; what is not given stays as it is. A window of a cycle that has begun is finished or cut by the new lengths,
+   * whichever ends it sooner. A limit takes the place of a cycle, and a cycle of a limit.
    *
    * @throws HobbleError `EINVAL` for a value out of its range, `ERR_CLOSED` when it is a target no longer.
    */
-  update(changes: Partial<CycleOptions>): void {
-    const cycle = checkCycleUpdate(this.#cycle, changes);
+  update(changes: TermsChanges): void {
+    const terms = checkTermsUpdate(this.#terms, changes);
     if (this.#lifecycle.end !== undefined || this.#lifecycle.releasing) {
       throw new HobbleError("ERR_CLOSED", `process ${this.pid} is a target no longer`, { pid: this.pid });
     }
-    this.#engine.update(this.id, cycle.runNs, cycle.stopNs, cycle.phaseMode, cycle.phaseNs);
-    this.#cycle = cycle;
+    this.#engine.update(this.id, terms.block);
+    this.#terms = terms;
   }
 
   /** Its figures, CPU time included; undefined when it is a target no longer. */

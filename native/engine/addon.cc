@@ -63,7 +63,32 @@ hobble::EngineOptions engine_options(const Napi::Object& from) {
   return options;
 }
 
-// By position and not as an object: reading nine properties takes longer than everything else that `add` does on this thread.
+// As TermsField in src/native.ts numbers them: an array, because reading ten properties of an object would take longer than everything
+// else that `add` does on this thread.
+constexpr size_t kTermsFields = 8;
+
+void read_terms(const Napi::Value& from, hobble::TargetSpec& spec) {
+  const bool given = from.IsTypedArray() && from.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
+  const auto array = given ? from.As<Napi::Float64Array>() : Napi::Float64Array();
+  const double* const fields = given && array.ElementLength() == kTermsFields ? array.Data() : nullptr;
+  const auto in_range = [](double value, double least, double most) { return value >= least && value <= most; };
+  bool valid = fields != nullptr && in_range(fields[0], 0, 1e13) && in_range(fields[1], 0, 1e13) && in_range(fields[2], 0, 2) &&
+               in_range(fields[3], 0, 2.0 * hobble::kLongestWindow) && in_range(fields[4], 0, hobble::kMostRate) &&
+               in_range(fields[5], 0, 1e13) && in_range(fields[6], 0, 1e13);
+  if (valid) {
+    spec.cycle = {.run = static_cast<Nanos>(fields[0]), .stop = static_cast<Nanos>(fields[1])};
+    spec.phase_mode = static_cast<hobble::PhaseMode>(fields[2]);
+    spec.phase = static_cast<Nanos>(fields[3]);
+    hobble::Limit& limit = spec.allowance.limit;
+    limit = {.rate = fields[4], .burst = static_cast<Nanos>(fields[5]), .min_run = static_cast<Nanos>(fields[6])};
+    spec.allowance.spare_idle = fields[7] != 0;
+    const bool cyclic = spec.cycle.run != 0 || spec.cycle.stop != 0;
+    valid = (!cyclic || hobble::valid(spec.cycle)) && (limit.rate == 0 || hobble::valid(limit)) && (cyclic || limit.rate > 0);
+  }
+  if (!valid) coded_error(from.Env(), "EINVAL", "the cycle or the limit is out of range").ThrowAsJavaScriptException();
+}
+
+// By position and not as an object: see above.
 hobble::TargetSpec target_spec(const Napi::CallbackInfo& info) {
   hobble::TargetSpec spec;
   spec.kind = static_cast<hobble::TargetKind>(checked_number(info[0], "kind", 0, 2));
@@ -72,11 +97,8 @@ hobble::TargetSpec target_spec(const Napi::CallbackInfo& info) {
   if (ticks >= 0) spec.identity.start_ticks = static_cast<uint64_t>(ticks);
   bool lossless = false;
   if (info[3].IsBigInt()) spec.identity.inode = info[3].As<Napi::BigInt>().Uint64Value(&lossless);
-  spec.cycle.run = static_cast<Nanos>(checked_number(info[4], "runNs", hobble::kShortestWindow, hobble::kLongestWindow));
-  spec.cycle.stop = static_cast<Nanos>(checked_number(info[5], "stopNs", hobble::kShortestWindow, hobble::kLongestWindow));
-  spec.phase_mode = static_cast<hobble::PhaseMode>(checked_number(info[6], "phaseMode", 0, 2));
-  spec.phase = static_cast<Nanos>(checked_number(info[7], "phaseNs", 0, 2.0 * hobble::kLongestWindow));
-  spec.adopt_orphans = info[8].ToBoolean().Value();
+  spec.adopt_orphans = info[4].ToBoolean().Value();
+  read_terms(info[5], spec);
   return spec;
 }
 
@@ -112,7 +134,7 @@ Napi::Array figures_array(Napi::Env env, const hobble::HistogramFigures& figures
 }
 
 // As TargetField in src/native.ts numbers them.
-constexpr size_t kTargetFields = 24;
+constexpr size_t kTargetFields = 28;
 // A state that no lane knows: none of its members is ours to signal.
 constexpr double kHeldState = 6;
 
@@ -122,6 +144,7 @@ void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
   // A stop window that the cap has made long counts while it lasts, or the duty would look better than it is.
   const Nanos waiting_since = target.waiting_since.get();
   const Nanos waiting = waiting_since == 0 ? 0 : hobble::monotonic_now() - waiting_since;
+  const Nanos stopped_since = target.stopped_since.get();
   const uint32_t held = target.held_members.get();
   const bool all_held = held > 0 && held >= target.member_count.get();
   const double fields[] = {
@@ -149,6 +172,10 @@ void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
       static_cast<double>(target.phase.get()),
       NAN,
       static_cast<double>(held),
+      target.rate.get(),
+      static_cast<double>(target.metered.get()),
+      static_cast<double>(target.spent.get()),
+      static_cast<double>(target.stopped.get() + (stopped_since == 0 ? 0 : hobble::monotonic_now() - stopped_since)),
   };
   static_assert(std::size(fields) == kTargetFields);
   std::copy(std::begin(fields), std::end(fields), out);
@@ -237,20 +264,9 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   }
 
   void update(const Napi::CallbackInfo& info) {
-    const double run = info[1].ToNumber().DoubleValue();
-    const double stop = info[2].ToNumber().DoubleValue();
-    const double mode = info[3].ToNumber().DoubleValue();
-    const double phase = info[4].ToNumber().DoubleValue();
     hobble::TargetSpec spec;
-    const bool in_range = std::abs(run) < 1e13 && std::abs(stop) < 1e13 && mode >= 0 && mode <= 2 && phase >= 0 && phase < 1e13;
-    if (in_range) spec.cycle = {.run = static_cast<Nanos>(run), .stop = static_cast<Nanos>(stop)};
-    if (!in_range || !valid(spec.cycle)) {
-      coded_error(env_, "EINVAL", "run and stop must be from 100 us to 1 h each").ThrowAsJavaScriptException();
-      return;
-    }
-    spec.phase_mode = static_cast<hobble::PhaseMode>(mode);
-    spec.phase = static_cast<Nanos>(phase);
-    engine_->update(id_of(info), spec);
+    read_terms(info[1], spec);
+    if (!env_.IsExceptionPending()) engine_->update(id_of(info), spec);
   }
 
   void release(const Napi::CallbackInfo& info) { engine_->release(id_of(info)); }

@@ -57,7 +57,11 @@ Nanos Lane::serve_due(Nanos now) {
     }
     if (wake_began_ == 0 || now - wake_began_ > kMillisecond) wake_began_ = now;
     Target& target = *heap_.top();
-    now = target.phase_state == TargetState::kRunning ? begin_stop(target, deadline, now) : begin_run(target, deadline, now);
+    if (!target.cyclic()) {
+      now = serve_limited(target, now);
+    } else {
+      now = target.phase_state == TargetState::kRunning ? begin_stop(target, deadline, now) : begin_run(target, deadline, now);
+    }
   }
   return now;
 }
@@ -67,20 +71,26 @@ Nanos Lane::begin_stop(Target& target, Nanos deadline, Nanos now) {
     if (!target.first_window) counters_.lateness.record(now - deadline);
     const int stretch = stretch_.load(std::memory_order_relaxed);
     target.resume_by.set(std::max(target.start + target.cycle.period() * stretch, now + target.cycle.stop * stretch));
-  } else if (now < target.patience && !level_has_stopped(target)) {
+  }
+  Nanos after = now;
+  return stop_next_level(target, now, target.cycle.stop / 4, after) ? finish_stop(target, now, after) : after;
+}
+
+// Sends SIGSTOP to the members of the next level. False: another level is left, or this one waits for its parents to stop, but no longer
+// than `patience`; the deadline for it is set. `after`: when the signals had been sent.
+bool Lane::stop_next_level(Target& target, Nanos now, Nanos patience, Nanos& after) {
+  if (target.levels_stopped > 0 && now < target.patience && !level_has_stopped(target)) {
     heap_.move(&target, now + kLevelGap);
-    return now;
+    return false;
   }
   const uint32_t signalled = stop_level(target);
-  const Nanos after = monotonic_now();
+  after = monotonic_now();
   learn_cost(target, after - now, signalled, false);
   if (!target.members.empty()) note_ready(target);
-  if (target.levels_stopped > 0) {
-    target.patience = now + std::min(kLevelPatience, target.cycle.stop / 4);
-    heap_.move(&target, after + kLevelGap);
-    return after;
-  }
-  return finish_stop(target, now, after);
+  if (target.levels_stopped == 0) return true;
+  target.patience = now + std::min(kLevelPatience, patience);
+  heap_.move(&target, after + kLevelGap);
+  return false;
 }
 
 // Every member has been sent SIGSTOP, the last of them at `now`.
@@ -94,7 +104,7 @@ Nanos Lane::finish_stop(Target& target, Nanos now, Nanos after) {
   target.start += target.cycle.period() * stretch;
   target.window = target.cycle.stop * stretch;
   skip_past_windows(target, now);
-  if (target.start > target.resume_by.get()) renew_leases(target);
+  if (target.start > target.resume_by.get()) renew_leases(target, target.start);
   heap_.move(&target, target.start);
   if (target.kind.get() != TargetKind::kProcess) ask_for_reading(target, now);
   const bool had_turn = target.has_turn;
@@ -135,7 +145,7 @@ Nanos Lane::begin_run(Target& target, Nanos deadline, Nanos now) {
   skip_past_windows(target, now);
   if (target.start != planned) {
     target.deferred = true;  // its stop window is longer than asked, by design
-    renew_leases(target);
+    renew_leases(target, target.start);
     heap_.move(&target, target.start);
     return now;
   }
@@ -191,6 +201,13 @@ Nanos Lane::admit_waiting(Nanos now) {
     Target& target = *waiting_.first();
     waiting_.remove(&target);
     target.waiting_since.set(0);
+    if (!target.cyclic()) {
+      heap_.push(kNever, &target);
+      settle(target, now);
+      run_limited(target, now);
+      now = monotonic_now();
+      continue;
+    }
     // Whose turn comes in the very moment when another's ends has hardly waited.
     target.deferred = now - target.start > kShortestWindow;
     if (target.deferred) {

@@ -23,6 +23,10 @@ constexpr double kMostTwice = 200;
 constexpr Nanos kHeldLook = 50 * kMillisecond;
 constexpr Nanos kFirstLook = 5 * kMillisecond;
 constexpr Nanos kNearestLook = kMillisecond;
+// Looks at a target under a limit that was stopped not long ago, and at one that was not.
+constexpr Nanos kLimitIdle = 1 * kSecond;
+constexpr Nanos kLimitLook = 10 * kMillisecond;
+constexpr Nanos kLimitIdleLook = 1 * kSecond;
 // Members whose file stays open between looks. Each takes a descriptor, and some 5 KiB of the kernel's memory.
 constexpr size_t kMostFiles = 2048;
 
@@ -104,8 +108,17 @@ void Scout::let_go(Member& member) {
   events_.push({.type = Event::Type::kUnheld, .target = target.id.get(), .pid = member.process.pid()});
 }
 
+// While it is stopped, shortly before it runs again. A stop window begins when the limit is spent, which nobody can foretell: while it
+// runs, often enough to see the window before it ends, and rarely when it is not stopped at all.
+Nanos Scout::time_of_next_limit_look(const Record& record, Nanos now) const {
+  const Nanos resume = record.target->resume_by.get();
+  if (resume > now + kLead + kNearestLook) return resume - kLead;
+  return now + (now - resume < kLimitIdle ? kLimitLook : kLimitIdleLook);
+}
+
 Nanos Scout::time_of_next_look(const Record& record, Nanos now) const {
   if (record.target->held_members.get() > 0) return now + kHeldLook;
+  if (record.spec.cycle.run == 0) return time_of_next_limit_look(record, now);
   const Cycle& cycle = record.spec.cycle;
   const int stretch = rates_.stretch.get();
   const Nanos period = cycle.period() * stretch;

@@ -128,6 +128,7 @@ void Lane::run() {
   cap_spares_idle_ = options_.concurrency == 0;
   if (options_.concurrency > 0) cap_ = options_.concurrency;
   if (options_.concurrency == 0 && !scheduling_.fifo) cap_ = usable_cpus() > 2 ? usable_cpus() - 1 : 1;
+  cpus_ = host_cpus();
   counters_.signal_cost.set(5 * kMicrosecond);
   // Held to the end: the kernel tells the guardian when this thread dies with it.
   if (options_.mark != nullptr) pthread_mutex_lock(&options_.mark->alive);
@@ -237,6 +238,7 @@ void Lane::obey(Command& command) {
       target.cycle = command.cycle;
       target.offset = command.offset;
       target.phase.set(command.offset);
+      target.allowance = command.allowance;
       attach(target, command.members);
       add(target, monotonic_now());
       break;
@@ -250,7 +252,7 @@ void Lane::obey(Command& command) {
       }
       break;
     case Command::Kind::kUpdate:
-      if (!target.retiring) update(target, command.cycle, command.offset, monotonic_now());
+      if (!target.retiring) update(target, command, monotonic_now());
       break;
     case Command::Kind::kRemove:
       if (!target.retiring) leave(target, Note::Kind::kTargetRetired, command.reason);

@@ -104,6 +104,7 @@ class Lane {
   // cycle.cc: windows and signals
   Nanos serve_due(Nanos now);
   Nanos begin_stop(Target& target, Nanos deadline, Nanos now);
+  bool stop_next_level(Target& target, Nanos now, Nanos patience, Nanos& after);
   Nanos finish_stop(Target& target, Nanos now, Nanos after);
   void count_run_window(Target& target, Nanos now);
   Nanos begin_run(Target& target, Nanos deadline, Nanos now);
@@ -112,12 +113,22 @@ class Lane {
   bool take_turn(Target& target);
   void give_turn_back(Target& target);
   Nanos admit_waiting(Nanos now);
+  // limiting.cc: limits
+  void begin_limit(Target& target, Nanos now);
+  void settle(Target& target, Nanos now);
+  Nanos serve_limited(Target& target, Nanos now);
+  Nanos look_at_spending(Target& target, Nanos now);
+  Nanos run_if_earned(Target& target, Nanos now);
+  void run_limited(Target& target, Nanos now);
+  Nanos next_look(const Target& target, Nanos now) const;
+  void count_gone(Member& member) const;
   void learn_cost(Target& target, Nanos took, uint32_t signalled, bool continued);
   void look_at_demand(Target& target);
   // lane_targets.cc: targets that come, change and go; their members' signals
   void attach(Target& target, Member* chain);
   void add(Target& target, Nanos now);
-  void update(Target& target, const Cycle& cycle, Nanos offset, Nanos now);
+  void update(Target& target, const Command& command, Nanos now);
+  void update_cycle(Target& target, const Cycle& cycle, Nanos offset, Nanos now);
   void pause(Target& target);
   void unpause(Target& target, Nanos now);
   Nanos start_before_first(const Target& target, Nanos now) const;
@@ -126,7 +137,7 @@ class Lane {
   uint32_t stop_level(Target& target);
   bool level_has_stopped(const Target& target) const;
   Nanos lead(const Target& target) const;
-  void renew_leases(Target& target) const;
+  void renew_leases(Target& target, Nanos resume_by) const;
   void continue_members(Target& target);
   bool signal(Member& member, int number);
   void drop(Member& member);
@@ -143,7 +154,8 @@ class Lane {
   List<Target, &Target::all> targets_;
   List<Target, &Target::waiting> waiting_;
   WakeMargin margin_;
-  int cap_ = 0;  // 0 = none
+  int cpus_ = 1;  // that this process, and so most probably its targets, may use
+  int cap_ = 0;   // 0 = none
   bool cap_spares_idle_ = false;
   int running_ = 0;  // targets that count for the cap and are in their run window
   Nanos armed_for_ = kNever;

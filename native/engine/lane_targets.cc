@@ -63,8 +63,12 @@ void Lane::note_ready(Target& target) {
   send_note(target.ready_note, &target);
 }
 
-// Stopped at once; the first run window comes with its phase.
+// A cycle: stopped at once; the first run window comes with its phase.
 void Lane::unpause(Target& target, Nanos now) {
+  if (!target.cyclic()) {
+    begin_limit(target, now);
+    return;
+  }
   target.first_window = true;
   target.deferred = false;
   target.stop_before = -1;
@@ -87,11 +91,30 @@ void Lane::pause(Target& target) {
   if (target.phase_state == TargetState::kWaiting) waiting_.remove(&target);
   target.waiting_since.set(0);
   target.levels_stopped = 0;
+  target.stopped_since.set(0);
   give_turn_back(target);
   set_state(target, TargetState::kPaused);
 }
 
-void Lane::update(Target& target, const Cycle& cycle, Nanos offset, Nanos now) {
+void Lane::update(Target& target, const Command& command, Nanos now) {
+  target.rate.set(command.allowance.limit.rate);
+  if (target.cyclic() && command.cycle.run > 0 && target.allowance == command.allowance) {
+    update_cycle(target, command.cycle, command.offset, now);
+    return;
+  }
+  // From one sort of terms to another: as if it were added anew.
+  const bool paused = target.phase_state == TargetState::kPaused;
+  pause(target);
+  target.cycle = command.cycle;
+  target.offset = command.offset;
+  target.allowance = command.allowance;
+  target.run_length.set(command.cycle.run);
+  target.stop_length.set(command.cycle.stop);
+  target.phase.set(command.offset);
+  if (!paused) unpause(target, now);
+}
+
+void Lane::update_cycle(Target& target, const Cycle& cycle, Nanos offset, Nanos now) {
   target.cycle = cycle;
   target.offset = offset;
   target.run_length.set(cycle.run);
@@ -108,16 +131,16 @@ void Lane::update(Target& target, const Cycle& cycle, Nanos offset, Nanos now) {
     heap_.move(&target, target.continued + target.window - lead(target));
   } else if (target.phase_state == TargetState::kStopped) {
     target.start = next_occurrence(now, period, offset);
-    renew_leases(target);
+    renew_leases(target, target.start);
     heap_.move(&target, target.start);
   }
 }
 
 // Its present stop window ends at another moment than was foreseen.
-void Lane::renew_leases(Target& target) const {
-  target.resume_by.set(target.start);
+void Lane::renew_leases(Target& target, Nanos resume_by) const {
+  target.resume_by.set(resume_by);
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
-    if (member->stopped) member->lease->resume_by.store(target.start, std::memory_order_release);
+    if (member->stopped) member->lease->resume_by.store(resume_by, std::memory_order_release);
   }
 }
 
@@ -219,6 +242,7 @@ void Lane::drop(Member& member) {
   Target& target = *member.target;
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, member.process.exit_fd(), nullptr);
   member.attached = false;
+  count_gone(member);
   target.members.remove(&member);
   target.member_count.set(target.members.size());
   counters_.members.set(counters_.members.get() - 1);

@@ -13,7 +13,8 @@ namespace hobble {
 struct TargetSpec {
   TargetKind kind = TargetKind::kProcess;
   Identity identity;  // of the process, the root of the tree, or the leader of the group
-  Cycle cycle;
+  Cycle cycle;        // run = 0: none, only an allowance
+  Allowance allowance;
   PhaseMode phase_mode = PhaseMode::kSpread;
   Nanos phase = 0;
   // Children that the kernel gave to us as subreaper belong to the tree too, and are reaped by us.

@@ -49,7 +49,7 @@ void Scout::set_stretch(int stretch) {
 void Scout::plan_phase(Record& record) {
   const Cycle& cycle = record.spec.cycle;
   if (record.spread) planner_.release(record.placement);
-  record.spread = record.spec.phase_mode == PhaseMode::kSpread;
+  record.spread = record.spec.phase_mode == PhaseMode::kSpread && cycle.run > 0;
   if (record.spread) {
     const Nanos distance = options_.lane.precision == Precision::kEconomy
                                ? 0
@@ -57,7 +57,7 @@ void Scout::plan_phase(Record& record) {
     record.placement = planner_.place(cycle, static_cast<uint32_t>(std::max<size_t>(1, record.members.size())), distance);
   } else {
     record.placement = {};
-    record.placement.offset = record.spec.phase_mode == PhaseMode::kOffset ? record.spec.phase % cycle.period() : 0;
+    record.placement.offset = record.spec.phase_mode == PhaseMode::kOffset && cycle.run > 0 ? record.spec.phase % cycle.period() : 0;
   }
 }
 

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "engine/clock.h"
 #include "engine/unique_fd.h"
 
 namespace hobble {
@@ -210,6 +211,12 @@ pid_t thread_group_of(pid_t tid) {
   const size_t start = label + kLabel.size();
   pid_t group = 0;
   return parse_number(text.substr(start, text.find('\n', start) - start), group) ? group : 0;
+}
+
+uint64_t clock_ticks_now() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<uint64_t>(to_nanos(now) / (kSecond / sysconf(_SC_CLK_TCK)));
 }
 
 void for_each_process(const std::function<bool(pid_t)>& visit) { for_each_number("/proc", visit); }

@@ -63,6 +63,9 @@ bool has_children_files();
 // Thread group (the process) that `tid` belongs to, 0 if there is none.
 pid_t thread_group_of(pid_t tid);
 
+// Now, as start times are told: in clock ticks (10 ms) after boot.
+uint64_t clock_ticks_now();
+
 // Calls `visit` for each process in /proc until it returns false.
 void for_each_process(const std::function<bool(pid_t)>& visit);
 

@@ -36,6 +36,8 @@ Member* Scout::make_members(Record& record, std::vector<Found> found) {
     member->target = record.target;
     member->lease = options_.leases->allocate(member->process.identity(), 0);
     member->cpu_at_add = std::max<Nanos>(0, cpu_time(member->process.pid()));
+    // What a child spent before it was found was spent within the tree.
+    member->cpu_seen = born_here(record, one.stat) ? 0 : member->cpu_at_add;
     if (member->lease == nullptr || !lanes_[record.lane]->watch_exit(member)) {
       if (member->lease != nullptr) options_.leases->release(member->lease);
       member->~Member();
@@ -54,6 +56,11 @@ Member* Scout::make_members(Record& record, std::vector<Found> found) {
     last = member;
   }
   return first;
+}
+
+// Was it forked since the target was added?
+bool Scout::born_here(const Record& record, const ProcessStat& stat) const {
+  return !record.members.empty() && record.spec.kind != TargetKind::kProcess && stat.start_ticks >= record.added_ticks;
 }
 
 // Its parent is a member already, or it is at the top.

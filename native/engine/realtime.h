@@ -30,6 +30,9 @@ void favour_thread();
 // CPUs this process may run on.
 int usable_cpus();
 
+// CPUs that are there for anybody.
+int host_cpus();
+
 // All usable CPUs but one; unchanged when there is only one. Returns the one left out, or -1.
 int set_aside_cpu(cpu_set_t& others);
 

@@ -21,8 +21,9 @@ struct Cycle {
   bool operator==(const Cycle&) const = default;
 };
 
-// Signals a second.
+// Signals a second; 0 without a cycle: who keeps below a limit gets none.
 constexpr double signal_rate(const Cycle& cycle, size_t members) {
+  if (cycle.run == 0) return 0;
   return 2.0 * static_cast<double>(members) * kSecond / static_cast<double>(cycle.period());
 }
 

@@ -103,6 +103,7 @@ uint64_t Scout::reserve_target(const TargetSpec& spec) {
   target->pid.set(spec.identity.pid);
   target->run_length.set(spec.cycle.run);
   target->stop_length.set(spec.cycle.stop);
+  target->rate.set(spec.allowance.limit.rate);
   target->id.set(id);
   return id;
 }
@@ -230,6 +231,7 @@ void Scout::add(const Request& request) {
   Record& record = *owned;
   record.target = target;
   record.spec = request.spec;
+  record.added_ticks = clock_ticks_now();
   if (!admit(record, request.spec.cycle, found->size())) {
     fail(request.target, {Code::kOverload, request.spec.identity.pid,
                           "hobbling one more target would take more CPU than maxShare allows even with periods four times as long; "
@@ -276,6 +278,7 @@ void Scout::update(const Request& request) {
     return;
   }
   record.spec.cycle = request.spec.cycle;
+  record.spec.allowance = request.spec.allowance;
   record.spec.phase_mode = request.spec.phase_mode;
   record.spec.phase = request.spec.phase;
   plan_phase(record);
@@ -296,6 +299,7 @@ void Scout::release(uint64_t id) {
 void Scout::post_to_lane(Record& record, Command::Kind kind, Member* chain, EndReason reason) {
   auto* const command = new Command{.kind = kind, .target = record.target, .members = chain, .cycle = record.spec.cycle, .reason = reason};
   command->offset = record.placement.offset;
+  command->allowance = record.spec.allowance;
   ++record.commands_under_way;
   lanes_[record.lane]->post(command);
 }

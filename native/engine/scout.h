@@ -100,6 +100,7 @@ class Scout {
     bool release_asked = false;  // while it was moving
     std::optional<Error> failure;
     double signals_per_second = 0;
+    uint64_t added_ticks = 0;  // clock ticks after boot, as start times are
   };
   struct Look {
     Nanos at = 0;
@@ -133,6 +134,7 @@ class Scout {
   std::optional<Error> busy_elsewhere(const std::vector<Found>& found) const;
   // readings.cc: members that come
   Member* make_members(Record& record, std::vector<Found> found);
+  bool born_here(const Record& record, const ProcessStat& stat) const;
   void find_level(Member& member, pid_t parent_pid);
   void read_members(Nanos now);
   std::vector<Found> find_new_members(Record& record, bool full);
@@ -145,6 +147,7 @@ class Scout {
   void look_at(Member& member);
   void hold(Member& member, bool traced);
   void let_go(Member& member);
+  Nanos time_of_next_limit_look(const Record& record, Nanos now) const;
   Nanos time_of_next_look(const Record& record, Nanos now) const;
   // planning.cc: cost, phase, lane
   void count_rate(Record& record, const Cycle& cycle, size_t members);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "engine/budget.h"
 #include "engine/counter.h"
 #include "engine/deadline_heap.h"
 #include "engine/histogram.h"
@@ -24,6 +25,13 @@ enum class EndReason : uint8_t { kExit, kReleased, kError, kFinished, kClosed };
 
 struct Target;
 struct Member;
+
+// What a target may spend, beside or instead of a cycle.
+struct Allowance {
+  Limit limit;              // of its own
+  bool spare_idle = false;  // a cycle that leaves out the stop when nothing was spent in the run window
+  bool operator==(const Allowance&) const = default;
+};
 
 // From a lane to the scout. Each sort of note is part of what it speaks of, so sending one allocates nothing and can never fail.
 struct Note {
@@ -60,7 +68,8 @@ struct Member {
   bool attached = false;      // the lane has it in its target's list
   bool stopped = false;       // our SIGSTOP went out, our SIGCONT did not
   bool exit_seen = false;
-  int error = 0;  // errno of the signal that failed for good
+  Nanos cpu_seen = 0;  // its CPU clock when last read, for a limit; set by the scout for the first
+  int error = 0;       // errno of the signal that failed for good
   Note retired{.kind = Note::Kind::kMemberRetired};
 
   // The scout's.
@@ -71,6 +80,8 @@ struct Member {
 };
 
 struct alignas(64) Target : HeapPlace {
+  bool cyclic() const { return cycle.run > 0; }
+
   // Hot: the lane's, read and written at each signal.
   TargetState phase_state = TargetState::kPending;
   bool counts_for_cap = true;  // it used the CPU in its last run window; set by the scout for the first
@@ -85,14 +96,19 @@ struct alignas(64) Target : HeapPlace {
   int levels_stopped = 0;  // of a stop that is under way: the levels above this one have been sent SIGSTOP
   int idle_in_a_row = 0;   // run windows in which it hardly used the CPU
   Cycle cycle;
-  Nanos offset = 0;                         // of its phase
-  Nanos window = 0;                         // length asked of the present window
-  Nanos start = 0;                          // deadline of the next SIGCONT, or of the one that began the present run window
-  Nanos continued = 0;                      // when the last SIGCONT went out
-  Nanos halted = 0;                         // when the last SIGSTOP went out
-  Nanos stop_before = -1;                   // length of the stop window before this run window; -1: it was cut short
-  Nanos patience = 0;                       // a level under this one is not waited for any longer
-  Nanos cpu_before = 0;                     // CPU time of its members when last looked at, for the cap
+  Nanos offset = 0;        // of its phase
+  Nanos window = 0;        // length asked of the present window
+  Nanos start = 0;         // deadline of the next SIGCONT, or of the one that began the present run window
+  Nanos continued = 0;     // when the last SIGCONT went out
+  Nanos halted = 0;        // when the last SIGSTOP went out
+  Nanos stop_before = -1;  // length of the stop window before this run window; -1: it was cut short
+  Nanos patience = 0;      // a level under this one is not waited for any longer
+  Nanos cpu_before = 0;    // CPU time of its members when last looked at, for the cap
+  Allowance allowance;
+  Budget budget;
+  Nanos settled = 0;                        // when its members' CPU clocks were last read
+  Nanos busy_at = 0;                        // when they were last seen to have moved
+  Nanos spent_by_gone = 0;                  // CPU time of members that have exited since then
   List<Member, &Member::siblings> members;  // by level, so parents before children
   ListLink<Target> all;                     // every target of the lane
   ListLink<Target> waiting;                 // those that wait for the cap
@@ -114,7 +130,10 @@ struct alignas(64) Target : HeapPlace {
   Counter<Nanos> resume_by;        // the next SIGCONT is due then; while it runs, the last one was
   Counter<uint32_t> held_members;  // the scout's
   Counter<Nanos> run_length, stop_length, phase;
-  Counter<bool> wants_reading;  // a tree or group that was just stopped: look for new members
+  Counter<double> rate;           // its limit, CPUs; 0 = none
+  Counter<Nanos> metered, spent;  // under a limit: wall time, and the CPU time that its members spent in it
+  Counter<Nanos> stopped_since;   // under a limit: its present stop window began then; 0 = it runs
+  Counter<bool> wants_reading;    // a tree or group that was just stopped: look for new members
   TargetHistogram run_error, stop_error;
 };
 
@@ -127,6 +146,7 @@ struct Command {
   Member* members = nullptr;  // kAdd, kAppend: a chain through siblings.next
   Cycle cycle;
   Nanos offset = 0;
+  Allowance allowance;
   EndReason reason = EndReason::kReleased;
   Note done{.kind = Note::Kind::kCommandDone};
 };

@@ -1,5 +1,6 @@
 /** What `attach` tells while it runs and at its end: for people, or one JSON object a line for machines. */
 import type { HobblerStats } from "../stats.js";
+import { cycleDuty, type TargetTerms } from "../terms.js";
 import { LiveLines } from "./live.js";
 import { formatFacts, formatNs, formatShare, plural } from "./output.js";
 import { print, printError, printJson } from "./streams.js";
@@ -19,7 +20,7 @@ export interface AttachSummary {
   /** Targets that were hobbled, and that could not be. */
   hobbled: number;
   failed: number;
-  dutyAsked: number;
+  terms: TargetTerms;
   /** Share of one CPU that this whole process used. */
   processCpuShare: number;
   stats: HobblerStats;
@@ -34,7 +35,7 @@ export interface AttachReport {
 export const jsonReport: AttachReport = {
   tell: printJson,
   status() {},
-  summary: (summary) => printJson({ event: "summary", ...summary }),
+  summary: ({ terms, ...summary }) => printJson({ event: "summary", dutyAsked: cycleDuty(terms), ...summary }),
 };
 
 export function textReport(): AttachReport {
@@ -68,11 +69,13 @@ export function textReport(): AttachReport {
       const counts = `${plural(targets, "target")} (${plural(members, "member")}), ${Math.round(signalsPerSecond)} signals/s`;
       live.show([`hobbling ${counts}, lateness p99 ${formatNs(lateness.p99Ns)}, own CPU ${formatShare(cpuShare)}`]);
     },
-    summary({ hobbled, failed, dutyAsked, processCpuShare, stats }) {
+    summary({ hobbled, failed, terms, processCpuShare, stats }) {
       live.clear();
       const targets = `${hobbled} hobbled${failed > 0 ? `, ${failed} not` : ""}`;
-      const duty = `asked ${formatShare(dutyAsked)}, achieved ${formatShare(stats.dutyAchieved)}`;
-      const facts: [string, string][] = [["targets", targets], ["duty", duty], ...engineFacts(stats, processCpuShare)];
+      const asked = cycleDuty(terms);
+      const duty: [string, string][] =
+        asked === undefined ? [] : [["duty", `asked ${formatShare(asked)}, achieved ${formatShare(stats.dutyAchieved)}`]];
+      const facts: [string, string][] = [["targets", targets], ...duty, ...engineFacts(stats, processCpuShare)];
       for (const line of formatFacts(facts)) print(`${line}\n`);
     },
   };

@@ -6,10 +6,10 @@ import type { Candidate, Source } from "../discovery/source.js";
 import { parseDuration } from "../duration.js";
 import { HobbleError } from "../errors.js";
 import { Hobbler } from "../hobbler.js";
-import { checkCycle, type TargetSelector } from "../options.js";
+import type { TargetSelector } from "../options.js";
 import { jsonReport, textReport } from "./attach-report.js";
 import { Attachment } from "./attachment.js";
-import { addCycleOptions, type CycleFlags, cycleOf, hobblerOptionsOf, parsePid } from "./cycle-options.js";
+import { addCycleOptions, type CycleFlags, hobblerOptionsOf, parsePid, termsOf } from "./cycle-options.js";
 import { exitCodesHelp } from "./exit.js";
 import { endSignal, pauseWhenStopped, raisePriority } from "./lifetime.js";
 import { interactiveShellOf } from "./shell-job.js";
@@ -59,8 +59,7 @@ export function attachCommand(program: Command): void {
 
 async function attach(words: string[], flags: AttachFlags): Promise<void> {
   // Everything that can be wrong with the arguments is found before any process is touched.
-  const cycle = cycleOf(flags);
-  const { runNs, stopNs } = checkCycle(cycle);
+  const terms = termsOf(flags);
   const candidates = [...new Set(words.map(parsePid))].map((pid) => ({ pid }));
   const source = sourceOf(flags, candidates.length > 0);
   const select = selectorFor(flags);
@@ -78,7 +77,7 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
   hobbler.on("unguarded", ({ error }) => report.tell({ event: "warning", message: error.message }));
   for (const { pid } of candidates) warnOfShell(pid, (message) => report.tell({ event: "warning", message }));
 
-  const attachment = new Attachment(hobbler, cycle, select, report);
+  const attachment = new Attachment(hobbler, terms, select, report);
   const ended = new AbortController();
   const ticker = setInterval(() => report.status(hobbler.stats()), statusEveryMs);
   let stats = hobbler.stats();
@@ -95,7 +94,7 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
   process.exitCode = attachment.exitCode;
   if (attachment.hobbled === 0) return;
   const { hobbled, failed } = attachment;
-  report.summary({ hobbled, failed, dutyAsked: runNs / (runNs + stopNs), processCpuShare: processCpuShare(stats.elapsedNs, began), stats });
+  report.summary({ hobbled, failed, terms, processCpuShare: processCpuShare(stats.elapsedNs, began), stats });
 }
 
 function sourceOf(flags: AttachFlags, pidsGiven: boolean): { source: Source; everyMs: number } | undefined {

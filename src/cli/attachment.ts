@@ -5,8 +5,9 @@ import { type Listing, poll } from "../discovery/poll.js";
 import type { Candidate, Source } from "../discovery/source.js";
 import { HobbleError, type HobbleErrorCode } from "../errors.js";
 import type { Hobbler } from "../hobbler.js";
-import type { CycleOptions, TargetSelector } from "../options.js";
+import type { TargetSelector } from "../options.js";
 import type { Target } from "../target.js";
+import type { TargetTerms } from "../terms.js";
 import type { AttachReport } from "./attach-report.js";
 import { ExitCode, exitCodeOf, exitCodeOfAll } from "./exit.js";
 
@@ -25,7 +26,7 @@ export class Attachment {
 
   constructor(
     private readonly hobbler: Hobbler,
-    private readonly cycle: CycleOptions,
+    private readonly terms: TargetTerms,
     private readonly select: (candidate: Candidate) => TargetSelector,
     private readonly report: AttachReport,
   ) {
@@ -81,7 +82,7 @@ export class Attachment {
   async #add(candidate: Candidate): Promise<void> {
     const { pid } = candidate;
     try {
-      const target = this.hobbler.add(this.select(candidate), this.cycle);
+      const target = this.hobbler.add(this.select(candidate), this.terms);
       this.#targets.set(pid, target);
       void target.ended.then(() => {
         if (this.#targets.get(pid) === target) this.#targets.delete(pid);

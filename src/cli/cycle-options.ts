@@ -1,12 +1,16 @@
 /** The options that every command that hobbles has in common. */
 import type { Command } from "commander";
 import { HobbleError } from "../errors.js";
-import type { CycleOptions, HobblerOptions } from "../options.js";
+import type { HobblerOptions } from "../options.js";
+import { checkTerms, type TargetTerms } from "../terms.js";
 
 export interface CycleFlags {
-  run: string;
-  stop: string;
-  phase: string;
+  run?: string;
+  stop?: string;
+  phase?: string;
+  cpu?: string;
+  burst?: string;
+  minRun?: string;
   precision: string;
   realtime: string;
   concurrency: string;
@@ -19,9 +23,12 @@ export interface CycleFlags {
 
 export function addCycleOptions(command: Command): Command {
   return command
-    .requiredOption("--run <duration>", "how long it runs in each period: 100us to 1h")
-    .requiredOption("--stop <duration>", "how long it is stopped in each period: 100us to 1h")
-    .option("--phase <phase>", 'when in the period: "spread", "aligned", or an offset such as 20ms', "spread")
+    .option("--run <duration>", "a cycle: how long it runs in each period, 100us to 1h")
+    .option("--stop <duration>", "a cycle: how long it is stopped in each period, 100us to 1h")
+    .option("--phase <phase>", 'a cycle: when in the period, "spread", "aligned", or an offset such as 20ms (default: "spread")')
+    .option("--cpu <limit>", 'a limit instead of a cycle: CPU time that it may spend, "5%" of one CPU or "0.05cpus"')
+    .option("--burst <duration>", "a limit: how far ahead it may spend (default: 100ms)")
+    .option("--min-run <duration>", "a limit: shortest run window (default: 1ms)")
     .option("--precision <how>", 'what punctuality may cost: "tight", "balanced" or "economy"', "balanced")
     .option("--realtime <mode>", 'SCHED_FIFO for the timer thread: "auto", "require" or "off"', "auto")
     .option("--concurrency <most>", 'most targets that run at once: "auto", "none" or a number', "auto")
@@ -33,8 +40,19 @@ export function addCycleOptions(command: Command): Command {
 }
 
 /** The flags as the library takes them, which checks their values. */
-export function cycleOf({ run, stop, phase }: CycleFlags): CycleOptions {
-  return { run, stop, phase };
+export function termsOf({ run, stop, phase, cpu, burst, minRun }: CycleFlags): TargetTerms {
+  const cycle = given({ run, stop, phase });
+  const limit = given({ burst, minRun });
+  if (cpu === undefined && (run === undefined || stop === undefined)) {
+    throw new HobbleError("EINVAL", "give --run and --stop, or --cpu");
+  }
+  const terms = { ...cycle, ...limit, ...(cpu === undefined ? {} : { limit: cpu }) } as TargetTerms;
+  checkTerms(terms);
+  return terms;
+}
+
+function given(flags: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(flags).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 export function hobblerOptionsOf({

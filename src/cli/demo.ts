@@ -85,7 +85,7 @@ async function demo(flags: { json?: true }): Promise<void> {
   else printResult(results, missed, engine, ownShare);
 }
 
-function dutyError({ dutyAsked, dutyAchieved }: TargetStats): number {
+function dutyError({ dutyAsked = Number.NaN, dutyAchieved }: TargetStats): number {
   return dutyAchieved === undefined ? Number.POSITIVE_INFINITY : Math.abs(dutyAchieved / dutyAsked - 1);
 }
 

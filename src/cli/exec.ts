@@ -8,8 +8,7 @@ import { argumentBytes, inheritedFds, originalOpenFiles } from "../exec/inherita
 import { endingSignals, Job, stoppingSignals } from "../exec/job.js";
 import { Hobbler } from "../hobbler.js";
 import { type CommandEvent, host } from "../native.js";
-import { checkCycle } from "../options.js";
-import { addCycleOptions, type CycleFlags, cycleOf, hobblerOptionsOf } from "./cycle-options.js";
+import { addCycleOptions, type CycleFlags, hobblerOptionsOf, termsOf } from "./cycle-options.js";
 import { exitCodeOf } from "./exit.js";
 import { raisePriority } from "./lifetime.js";
 
@@ -23,6 +22,7 @@ signals and its terminal are as if it had been started directly: Ctrl-C, Ctrl-Z,
 
 Examples:
   hobble exec --run 20ms --stop 80ms -- make -j4
+  hobble exec --cpu 20% -- make -j4
   hobble exec --run 10ms --stop 250ms -- sh -c 'sort huge.txt | uniq -c'
   hobble exec --run 5ms --stop 5ms --wait-all -- ./start-daemon.sh
 
@@ -59,8 +59,7 @@ interface CommandEvents {
  * @throws HobbleError as the constructor of `Hobbler`, or `EINVAL` for a cycle out of range: then nothing was started.
  */
 async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
-  const cycle = cycleOf(flags);
-  checkCycle(cycle);
+  const terms = termsOf(flags);
   // Before the engine opens descriptors of its own.
   const inherited = inheritedFds();
   const hobbler = new Hobbler(hobblerOptionsOf(flags));
@@ -74,7 +73,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const ended = once(events, "ended") as Promise<[CommandEvent]>;
   raisePriority();
 
-  const target = hobbler.add({ tree: command.pid, adoptOrphans: true }, cycle);
+  const target = hobbler.add({ tree: command.pid, adoptOrphans: true }, terms);
   const job = new Job(hobbler, command.pid, () => target.members);
   events.on("signal", ({ value, passedOn, atNs }) => {
     if (endingSignals.has(value)) job.grantReprieve();
