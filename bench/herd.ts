@@ -5,7 +5,7 @@ import { createInterface, type Interface } from "node:readline";
 import { nativeProgram } from "./native-programs.js";
 
 /** What the targets of a scenario do. */
-export type Load = "idle" | "busy";
+export type Load = "idle" | "busy" | "threads" | "forking";
 /** "probe" is busy and watches the clock. */
 export type HerdKind = Load | "probe";
 

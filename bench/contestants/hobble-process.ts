@@ -12,11 +12,11 @@ function say(message: object): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-async function start(hobbler: Hobbler, { pids, runMs, stopMs }: StartMessage): Promise<Started> {
+async function start(hobbler: Hobbler, { pids, runMs, stopMs, tree }: StartMessage): Promise<Started> {
   const cycle = { run: runMs, stop: stopMs };
   const before = performance.eventLoopUtilization();
   const firstAddNs = monotonicNs();
-  const targets = pids.map((pid) => hobbler.add(pid, cycle));
+  const targets = pids.map((pid) => hobbler.add(tree ? { tree: pid } : pid, cycle));
   const addMs = (monotonicNs() - firstAddNs) / 1e6;
   const outcomes = await Promise.allSettled(targets.map((target) => target.ready));
   const refused = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [String(outcome.reason)] : []));
@@ -50,13 +50,17 @@ function timeCalls(call: () => void): Summary {
 }
 
 let hobbler: Hobbler | undefined;
+let first: StartMessage | undefined;
 say({ type: "hello" });
 for await (const line of createInterface({ input: process.stdin })) {
   const message = JSON.parse(line) as Message;
   if (message.type === "stop") break;
   if (message.type === "start") {
+    first = message;
     hobbler = new Hobbler(message.options ?? {});
     say(await start(hobbler, message));
+  } else if (message.type === "add" && hobbler !== undefined && first !== undefined) {
+    say(await start(hobbler, { ...first, pids: message.pids }));
   } else if (hobbler !== undefined) {
     say(message.type === "sums" ? sums(hobbler) : stats(hobbler));
   }

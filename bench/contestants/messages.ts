@@ -12,10 +12,18 @@ export interface StartMessage {
   pids: readonly number[];
   runMs: number;
   stopMs: number;
+  /** Hobble each with its descendants; default: alone. */
+  tree?: boolean;
   options?: HobbleOptions;
 }
 
-export type Message = StartMessage | { type: "stats" } | { type: "sums" } | { type: "stop" };
+/** Further targets, with the same cycle. */
+export interface AddMessage {
+  type: "add";
+  pids: readonly number[];
+}
+
+export type Message = StartMessage | AddMessage | { type: "stats" } | { type: "sums" } | { type: "stop" };
 
 /** Answer of hobble to "start", sent when all targets are ready. Peers send an empty one. */
 export interface Started {

@@ -7,8 +7,15 @@ import type { Contestant } from "./contestant.js";
 /** A contestant that is starved by its own targets may not hear that it should stop. */
 const patienceMs = 3000;
 
+export interface Hello {
+  /** Of contestants that put their targets into cgroups: the folder of these. */
+  groups?: string;
+}
+
 export class Session {
   readonly pid: number;
+  /** How it introduced itself. */
+  hello: Hello = {};
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
 
@@ -27,7 +34,7 @@ export class Session {
     process.stdin.on("error", () => {});
     await once(process, "spawn");
     const session = new Session(process, process.pid ?? 0);
-    await session.#reply();
+    session.hello = (await session.#reply()) as Hello;
     return session;
   }
 
@@ -47,11 +54,20 @@ export class Session {
     return JSON.parse(value);
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  get alive(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
   /** Resolves when the contestant has gone, which it is made to if need be. */
   async close(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    if (!this.alive) return;
     const exit = once(this.#process, "exit");
     this.tell({ type: "stop" });
+    this.#process.stdin.end();
     const patience = setTimeout(() => this.#process.kill("SIGKILL"), patienceMs);
     await exit;
     clearTimeout(patience);

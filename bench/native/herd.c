@@ -1,5 +1,5 @@
 /*
- * herd COUNT idle|busy|probe LIFETIME_SECONDS [GAP_MICROSECONDS]
+ * herd COUNT idle|busy|threads|forking|probe LIFETIME_SECONDS [GAP_MICROSECONDS]
  *
  * Forks COUNT processes to be hobbled and prints "pids P1 P2 ...". They die with the herd, and the herd dies at the end of its
  * standard input or of its lifetime, whichever comes first: nothing survives the benchmark, however it ends.
@@ -7,11 +7,14 @@
  * idle   sleeps for ever.
  * busy   sleeps until "go" comes on standard input, then spins. Hobbling thus begins before the load does; otherwise every
  *        contestant would spend its first seconds waiting for a CPU.
+ * threads  is busy with eight threads.
+ * forking  is busy through its children: forks one that spins for some milliseconds, waits for it, and forks the next.
  * probe  is busy and watches the clock: "gaps" on standard input prints a line "PID FROM TO" (CLOCK_MONOTONIC, ns) for each time
  *        that it did not run for GAP_MICROSECONDS or longer, then "end". Before its first turn of the loop it did not run (FROM is 0);
  *        the last gap may last still (TO is the time of the question).
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,7 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_GAPS = 8192 };
+enum { MAX_GAPS = 8192, THREADS_EACH = 8 };
+static const int64_t CHILD_NS = 5000000;
 
 struct gap {
   int64_t from_ns;
@@ -51,6 +55,35 @@ static void die(const char* what) {
 static void spin(void) {
   volatile uint64_t turns = 0;
   for (;;) turns++;
+}
+
+static void* spin_in_thread(void* unused) {
+  spin();
+  return unused;
+}
+
+static void spin_in_threads(void) {
+  pthread_t thread;
+  for (int i = 1; i < THREADS_EACH; i++) {
+    if (pthread_create(&thread, NULL, spin_in_thread, NULL) != 0) die("pthread_create");
+  }
+  spin();
+}
+
+static void fork_and_spin(void) {
+  const pid_t self = getpid();
+  for (;;) {
+    const pid_t child = fork();
+    if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (getppid() != self) _exit(0);
+      const int64_t end_ns = monotonic_ns() + CHILD_NS;
+      while (monotonic_ns() < end_ns) {
+      }
+      _exit(0);
+    }
+    if (child > 0) waitpid(child, NULL, 0);
+  }
 }
 
 static void watch_clock(struct gap_log* log, int64_t shortest_ns) {
@@ -84,12 +117,14 @@ static void live(const char* kind, pid_t herd, int go, struct gap_log* log, int6
   while (read(go, &byte, 1) < 0) {
   }
   if (log) watch_clock(log, shortest_gap_ns);
+  if (strcmp(kind, "threads") == 0) spin_in_threads();
+  if (strcmp(kind, "forking") == 0) fork_and_spin();
   spin();
 }
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    fprintf(stderr, "usage: herd COUNT idle|busy|probe LIFETIME_SECONDS [GAP_MICROSECONDS]\n");
+    fprintf(stderr, "usage: herd COUNT idle|busy|threads|forking|probe LIFETIME_SECONDS [GAP_MICROSECONDS]\n");
     return 2;
   }
   const int count = atoi(argv[1]);

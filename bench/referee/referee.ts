@@ -1,16 +1,22 @@
 /** Who observes. A referee sees processes being stopped and resumed, and knows nothing of who does it. */
-import type { Herd, HerdKind, Load } from "../herd.js";
+import type { Gap, HerdKind, Load } from "../herd.js";
 import { openClockGapReferee } from "./clock-gap.js";
 import type { EdgesByPid } from "./edges.js";
 import { openTracefsReferee } from "./tracefs.js";
+
+/** What is watched: a herd, or whatever has PIDs. */
+export interface Watched {
+  readonly pids: readonly number[];
+  gaps(): Promise<Gap[]>;
+}
 
 export interface Referee {
   readonly name: string;
   /** What the herd must be made of to be seen; undefined: this referee cannot see such processes. */
   herdKind(load: Load): HerdKind | undefined;
-  begin(herd: Herd, expectedSignals: number): void;
+  begin(herd: Watched, expectedSignals: number): void;
   /** What was seen since `begin`. Fails if anything may have been missed. */
-  end(herd: Herd): Promise<EdgesByPid>;
+  end(herd: Watched): Promise<EdgesByPid>;
   close(): void;
 }
 

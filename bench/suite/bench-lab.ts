@@ -1,0 +1,113 @@
+/** What every scenario of the suite is given. */
+import type { Entrant } from "../contestants/entrants.js";
+import { openClockGapReferee } from "../referee/clock-gap.js";
+import { type CpuMeter, openCpuMeter } from "../referee/cpu-meter.js";
+import { type FreezeReferee, openFreezeReferee } from "../referee/freezes.js";
+import { openReferee, type Referee } from "../referee/referee.js";
+import type { Cycle } from "../referee/windows.js";
+import type { CheckResult, Observation, SelfCheck, Timeline } from "./results.js";
+
+/** The cycle of the experiment that started it all. */
+export const cycle: Cycle = { runMs: 10, stopMs: 250 };
+export const duty = cycle.runMs / (cycle.runMs + cycle.stopMs);
+
+/** How much of everything: a quick look, or all of it. */
+export interface Effort {
+  name: "quick" | "full" | "tiny";
+  rounds: number;
+  /** Measured time of one run, and how it is cut. */
+  seconds: number;
+  sliceSeconds: number;
+  /** Numbers of targets. */
+  idle: readonly number[];
+  busy: readonly number[];
+  /** Of the scenarios by name; all where undefined. */
+  only?: readonly string[];
+}
+
+export const efforts: Record<Effort["name"], Effort> = {
+  tiny: { name: "tiny", rounds: 1, seconds: 1, sliceSeconds: 0.25, idle: [20], busy: [] },
+  quick: { name: "quick", rounds: 2, seconds: 1, sliceSeconds: 0.25, idle: [200], busy: [100] },
+  full: { name: "full", rounds: 3, seconds: 2, sliceSeconds: 0.5, idle: [10, 100, 1000], busy: [1, 100, 1000] },
+};
+
+export interface Findings {
+  observations: Observation[];
+  checks: CheckResult[];
+  selfChecks: SelfCheck[];
+  timelines: Timeline[];
+  notes: string[];
+}
+
+function nothingFound(): Findings {
+  return { observations: [], checks: [], selfChecks: [], timelines: [], notes: [] };
+}
+
+export interface BenchLab {
+  effort: Effort;
+  /** Those that can take part, in the order in which they take turns. */
+  entrants: readonly Entrant[];
+  signals: Referee;
+  /** Undefined: no tracing here, so nobody can tell. */
+  freezes: FreezeReferee | undefined;
+  /** Busy targets that watch the clock: sees quotas too. */
+  gaps: Referee;
+  meter: CpuMeter;
+  root: boolean;
+  found: Findings;
+  log: (line: string) => void;
+}
+
+export interface BenchScenario {
+  name: string;
+  about: string;
+  run(lab: BenchLab): Promise<void>;
+}
+
+export function openLab(effort: Effort, entrants: readonly Entrant[], log: (line: string) => void): BenchLab {
+  const { referee, note } = openReferee();
+  const found = nothingFound();
+  if (note !== undefined) found.notes.push(note);
+  const present = entrants.filter(({ missing }) => missing === undefined);
+  const freezes = note === undefined && present.some(({ means }) => means === "freezing") ? openFreezeReferee() : undefined;
+  return {
+    effort,
+    entrants: present,
+    signals: referee,
+    freezes,
+    gaps: openClockGapReferee(),
+    meter: openCpuMeter(),
+    root: process.getuid?.() === 0,
+    found,
+    log,
+  };
+}
+
+export function closeLab(lab: BenchLab): void {
+  lab.signals.close();
+  lab.freezes?.close();
+  lab.meter.close();
+}
+
+export function entrant(lab: BenchLab, id: string): Entrant | undefined {
+  return lab.entrants.find((one) => one.id === id);
+}
+
+/** A B C A B C: what the host does meanwhile falls on all alike. */
+export async function takeTurns(
+  lab: BenchLab,
+  rounds: number,
+  among: readonly Entrant[],
+  turn: (one: Entrant, round: number) => Promise<void>,
+): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    for (const one of among) {
+      try {
+        await turn(one, round);
+      } catch (error) {
+        lab.found.notes.push(`${one.name}, round ${round + 1}: ${(error as Error).message}`);
+        lab.log(`  ${one.name} failed: ${(error as Error).message}`);
+      }
+    }
+  }
+}

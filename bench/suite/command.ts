@@ -1,0 +1,75 @@
+/** The command line of the suite. */
+import { parseArgs } from "node:util";
+import { type Effort, efforts } from "./bench-lab.js";
+import { allScenarios } from "./scenarios.js";
+
+export interface RunOrders {
+  what: "run";
+  effort: Effort;
+  scenarios: readonly string[];
+  /** Undefined: all that this host can have. */
+  contestants: readonly string[] | undefined;
+  /** Where results go; undefined: bench/results of the package, or here. */
+  into: string | undefined;
+}
+
+export type Orders = RunOrders | { what: "help" } | { what: "compare"; before: string; after: string } | { what: "report"; file: string };
+
+export const usage = `Usage: hobble bench [quick] [options]          measure; in a clone: npm run bench -- [quick] [options]
+       hobble bench compare BEFORE.json AFTER.json
+       hobble bench report RESULTS.json           write its HTML and Markdown again
+
+  quick               a look in under two minutes; without it everything, in a quarter of an hour
+  --only NAMES        scenarios, separated by commas:
+${allScenarios.map(({ name, about }) => `                        ${name.padEnd(10)} ${about}`).join("\n")}
+  --contestants NAMES only these, such as hobble,asyncio,cpulimit
+  --into FILE.json    where to write; an existing file gets the new scenarios added, so that a long run can be made in pieces
+  --help
+
+Root gives the kernel's own record of signals, real-time priority and cgroups; what is left out without it is said.
+Exit status: 0 done, 1 something failed or the host was too noisy, 2 usage.
+`;
+
+export class UsageError extends Error {}
+
+/** @throws UsageError */
+export function readOrders(args: readonly string[]): Orders {
+  const { values, positionals } = parse(args);
+  if (values.help) return { what: "help" };
+  const [verb, ...files] = positionals;
+  if (verb === "compare") {
+    const [before, after, ...more] = files;
+    if (before === undefined || after === undefined || more.length > 0) throw new UsageError("compare takes two result files");
+    return { what: "compare", before, after };
+  }
+  if (verb === "report") {
+    const [file, ...more] = files;
+    if (file === undefined || more.length > 0) throw new UsageError("report takes one result file");
+    return { what: "report", file };
+  }
+  if (verb !== undefined && !isEffort(verb)) throw new UsageError(`there is no "${verb}" here`);
+  if (files.length > 0) throw new UsageError(`too much: ${files.join(" ")}`);
+  const names = allScenarios.map(({ name }) => name);
+  const scenarios = values.only?.split(",") ?? names;
+  const unknown = scenarios.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new UsageError(`there is no scenario "${unknown}"`);
+  return { what: "run", effort: efforts[verb ?? "full"], scenarios, contestants: values.contestants?.split(","), into: values.into };
+}
+
+function isEffort(word: string): word is Effort["name"] {
+  return Object.hasOwn(efforts, word);
+}
+
+function parse(args: readonly string[]) {
+  const options = {
+    only: { type: "string" },
+    contestants: { type: "string" },
+    into: { type: "string" },
+    help: { type: "boolean" },
+  } as const;
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

@@ -1,0 +1,65 @@
+/** Runs the suite: gauge, scenario, gauge, scenario, … */
+import { existsSync } from "node:fs";
+import { monotonicNs } from "../clock.js";
+import { allEntrants, type Entrant } from "../contestants/entrants.js";
+import { repository } from "../native-programs.js";
+import { describeHost } from "../report/host.js";
+import { closeLab, openLab } from "./bench-lab.js";
+import { type RunOrders, UsageError } from "./command.js";
+import { gauge, reasonsAgainst } from "./noise.js";
+import { writeReports } from "./reports.js";
+import { type Results, resultsFormat } from "./results.js";
+import { allScenarios } from "./scenarios.js";
+import { joinResults, readResults, writeResults } from "./store.js";
+
+export async function runSuite(orders: RunOrders, notes: readonly string[]): Promise<number> {
+  const began = monotonicNs();
+  const log = (line: string) => process.stderr.write(`[${((monotonicNs() - began) / 1e9).toFixed(0).padStart(4)} s] ${line}\n`);
+  const entrants = chosen(orders.contestants);
+  for (const { name, missing } of entrants) if (missing !== undefined) log(`left out: ${name}: ${missing}`);
+  const lab = openLab(orders.effort, entrants, log);
+  const endEarly = (signal: NodeJS.Signals) => {
+    closeLab(lab);
+    process.kill(process.pid, signal);
+  };
+  process.once("SIGINT", endEarly).once("SIGTERM", endEarly);
+  const gauges = [];
+  try {
+    for (const scenario of allScenarios.filter(({ name }) => orders.scenarios.includes(name))) {
+      gauges.push(await gauge(scenario.name));
+      await scenario.run(lab);
+    }
+    gauges.push(await gauge("the end"));
+  } finally {
+    closeLab(lab);
+  }
+  const host = describeHost();
+  const results: Results = {
+    format: resultsFormat,
+    mode: orders.effort.name,
+    host,
+    seconds: (monotonicNs() - began) / 1e9,
+    referee: lab.signals.name,
+    entries: entrants.map(({ id, name, about, missing }) => ({ id, name, about, ...(missing !== undefined && { missing }) })),
+    gauges,
+    unusable: reasonsAgainst(gauges),
+    ...lab.found,
+    notes: [...notes, ...lab.found.notes],
+  };
+  const path = orders.into ?? `${repository}/bench/results/${orders.effort.name}-${host.date.replaceAll(":", "-")}.json`;
+  const whole = orders.into !== undefined && existsSync(path) ? joinResults(readResults(path), results) : results;
+  writeResults(path, whole);
+  process.stdout.write(`${[path, ...writeReports(whole, path)].join("\n")}\n`);
+  for (const reason of results.unusable) process.stdout.write(`Not to be trusted: ${reason}\n`);
+  const wrong = results.selfChecks.filter(({ judged, right }) => judged && !right);
+  if (wrong.length > 0)
+    process.stdout.write(`The referee is wrong about ${wrong.length} of its own checks: nothing it says may be believed.\n`);
+  return results.unusable.length + wrong.length > 0 ? 1 : 0;
+}
+
+function chosen(ids: readonly string[] | undefined): Entrant[] {
+  const all = allEntrants();
+  const unknown = ids?.find((id) => !all.some((one) => one.id === id));
+  if (unknown !== undefined) throw new UsageError(`there is no contestant "${unknown}"; there are ${all.map(({ id }) => id).join(", ")}`);
+  return all.filter(({ id }) => ids?.includes(id) ?? true);
+}

@@ -1,0 +1,61 @@
+/** How exact the windows are and what they cost: everybody, idle and busy, from few targets to many. */
+import type { Entrant } from "../../contestants/entrants.js";
+import type { Load } from "../../herd.js";
+import { type BenchLab, type BenchScenario, cycle, takeTurns } from "../bench-lab.js";
+import { timeline, trial } from "../trial.js";
+
+interface Point {
+  name: string;
+  count: number;
+  load: Load;
+  tree?: boolean;
+  /** Who takes part, beyond what the number of targets rules out. */
+  among?: (one: Entrant) => boolean;
+  rounds?: number;
+  seconds?: number;
+}
+
+/** Costs 10,000 targets long enough to add; the plain loops show the same in fewer. */
+const mostIdle = ["hobble", "hobble-economy", "asyncio", "batched"];
+/** Windows that are wrong by seconds: longer runs would only show it more often. */
+const unhobbled = (one: Entrant) => one.means !== "nothing";
+
+function points({ effort }: BenchLab): Point[] {
+  const label = (count: number) => count.toLocaleString("en");
+  const idle = effort.idle.map((count): Point => ({ name: `${label(count)} idle`, count, load: "idle" }));
+  const busy = effort.busy.map((count): Point => ({ name: `${label(count)} busy`, count, load: "busy" }));
+  if (effort.name !== "full") return [...idle, ...busy];
+  return [
+    ...idle,
+    { name: "10,000 idle", count: 10_000, load: "idle", among: ({ id }) => mostIdle.includes(id), rounds: 2 },
+    ...busy,
+    { name: "20 of 8 threads", count: 20, load: "threads", rounds: 2 },
+    { name: "10 forking", count: 10, load: "forking", tree: true, among: ({ trees, means }) => trees && means === "signals", rounds: 2 },
+  ];
+}
+
+export const windows: BenchScenario = {
+  name: "windows",
+  about: "window errors and cost: 1 to 10,000 targets, idle, busy, of many threads, forking",
+  async run(lab) {
+    for (const point of points(lab)) {
+      const among = lab.entrants.filter(
+        (one) => unhobbled(one) && point.count <= one.most && visible(lab, one, point) && (point.among?.(one) ?? true),
+      );
+      await takeTurns(lab, point.rounds ?? lab.effort.rounds, among, async (one, round) => {
+        lab.log(`windows: ${point.name}: ${one.name}`);
+        const { count, load, tree = false } = point;
+        const done = await trial(lab, one, { count, load, cycle, tree, seconds: point.seconds ?? lab.effort.seconds });
+        lab.found.observations.push({ scenario: "windows", point: point.name, count, contestant: one.id, round, metrics: done.metrics });
+        const drawn = round === 0 && load === "busy" ? timeline(one, point.name, done) : undefined;
+        if (drawn !== undefined) lab.found.timelines.push(drawn);
+      });
+    }
+  },
+};
+
+/** Quotas are seen by busy targets only; sleeping ones would show their cost, which is the kernel's. */
+function visible(lab: BenchLab, { means, id }: Entrant, { load }: Point): boolean {
+  const byKernel = means === "signals" || (id === "freezer-v2" && lab.freezes !== undefined);
+  return byKernel ? lab.signals.herdKind(load) !== undefined || load === "idle" : load === "busy";
+}
