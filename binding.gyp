@@ -43,11 +43,13 @@
         {
           "target_name": "hobble_host",
           "sources": [
+            "native/host/account_names.cc",
             "native/host/addon.cc",
             "native/host/command.cc",
             "native/host/identify.cc",
             "native/host/probe.cc",
             "native/host/process_events.cc",
+            "native/host/process_scan.cc",
             "native/host/relay.cc",
             "native/host/unix_socket.cc",
             "native/engine/leases.cc",

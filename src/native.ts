@@ -275,7 +275,62 @@ export interface NativeRecoveredTable {
   members: { pid: number; result: "resumed" | "gone" | "foreign" | "failed"; error: string }[];
 }
 
+/** Place of each number of a process in the rows of a `ScanBlock`. The order is that of native/host/scan_binding.h. */
+export const ProcessField = {
+  pid: 0,
+  /** 1 = it was not in the pass before. */
+  first: 1,
+  startTime: 2,
+  inode: 3,
+  parent: 4,
+  group: 5,
+  session: 6,
+  uid: 7,
+  /** Character code of its state. */
+  state: 8,
+  threads: 9,
+  nice: 10,
+  residentBytes: 11,
+  cpuNs: 12,
+  waitedNs: 13,
+  readAt: 14,
+  /** Which of its texts follow in `text`, as bits. */
+  texts: 15,
+} as const;
+export const ROW_NUMBERS = 16;
+
+/** What a pass over /proc has found: new processes, and those of which anything has changed. */
+export interface ScanBlock {
+  /** False: /proc could not be listed. */
+  complete: boolean;
+  rows: Float64Array;
+  /** Length in bytes of each text, in the order of the rows and of their bits. */
+  lengths: Uint32Array;
+  text: Buffer;
+  /** PIDs; also of those whose PID belongs to another process now. */
+  gone: Int32Array;
+  /** CLOCK_BOOTTIME. */
+  takenAtNs: number;
+  processes: number;
+  kernelThreads: number;
+  hidden: number;
+  unreadable: number;
+  read: number;
+  cpuNs: number;
+}
+
+/** Passes over /proc on a thread of libuv's pool (native/host/process_scan.h). One at a time. */
+export interface ProcessScanner {
+  scan(): Promise<ScanBlock>;
+  /** Only these. */
+  look(pids: Int32Array): Promise<ScanBlock>;
+}
+
 export interface HostAddon {
+  /** @param texts which texts are read, as bits of `ProcessText` in native/host/process_scan.h */
+  ProcessScanner: new (
+    texts: number,
+  ) => ProcessScanner;
   /** Resumes what dead engines left stopped (native/engine/recovery.h). `directory` "" = the usual places. */
   recover(directory: string, dryRun: boolean): NativeRecoveredTable[];
   /** Undefined when there is no such process. */

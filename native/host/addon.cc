@@ -22,6 +22,7 @@
 #include "host/identify.h"
 #include "host/probe.h"
 #include "host/relay.h"
+#include "host/scan_binding.h"
 #include "host/unix_socket.h"
 
 namespace hobble {
@@ -326,6 +327,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("holdCommand", Napi::Function::New(env, HoldCommand, "holdCommand"));
   exports.Set("stopSelf", Napi::Function::New(env, StopSelf, "stopSelf"));
   exports.Set("dieOf", Napi::Function::New(env, DieOf, "dieOf"));
+  exports.Set("ProcessScanner", ProcessScanner::define(env));
   exports.Set("exitNow", Napi::Function::New(env, ExitNow, "exitNow"));
   return exports;
 }
