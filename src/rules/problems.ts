@@ -1,0 +1,96 @@
+/** Turns what the schema has to say about a document into problems with a place and advice. */
+import { inspect } from "node:util";
+import type * as v from "valibot";
+import type { ConfigurationProblem } from "../daemon/supervisor.js";
+import { nearest } from "./nearest.js";
+import type { Document, Path } from "./toml.js";
+
+export function problemAt(document: Document, path: Path, message: string): ConfigurationProblem {
+  return { file: document.file, ...document.place(path), message };
+}
+
+export function schemaProblems(
+  document: Document,
+  schema: v.GenericSchema,
+  issues: readonly v.BaseIssue<unknown>[],
+): ConfigurationProblem[] {
+  const problems = issues.map((issue) => schemaProblem(document, schema, issue));
+  const seen = new Set<string>();
+  return problems
+    .filter(({ line, column, message }) => {
+      const key = `${line}:${column}:${message}`;
+      return !seen.has(key) && seen.add(key);
+    })
+    .sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+}
+
+function schemaProblem(document: Document, schema: v.GenericSchema, issue: v.BaseIssue<unknown>): ConfigurationProblem {
+  const path: Path = (issue.path ?? []).map(({ key }) => key as string | number);
+  const key = String(path.at(-1) ?? "");
+  const parent = valueAt(document.value, path.slice(0, -1));
+  const whole = path.length === 0 ? "the file" : nameOf(path);
+  if (issue.type === "strict_object" && issue.expected === "never") {
+    const known = keysAt(schema, path.slice(0, -1));
+    const meant = nearest(key, known);
+    const advice = meant !== undefined ? `; did you mean "${meant}"?` : `; there are ${known.join(", ")}`;
+    return problemAt(document, path, `there is no setting "${key}" in ${tableName(path)}${advice}`);
+  }
+  const given = typeof parent === "object" && parent !== null && key in parent;
+  if (!given && path.length > 0) return problemAt(document, path.slice(0, -1), `${tableName(path)} has no "${key}", which must be given`);
+  if (issue.type === "record" || (issue.path?.at(-1) as { origin?: string } | undefined)?.origin === "key") {
+    return problemAt(document, path, `the name "${key}" must be ${issue.message}`);
+  }
+  return problemAt(document, path, `${whole} must be ${issue.message}, not ${show(issue.input)}`);
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (at, key) => (typeof at === "object" && at !== null ? (at as Record<string | number, unknown>)[key] : undefined),
+    value,
+  );
+}
+
+/** "match.cpuAbove", "tiers, entry 2" */
+function nameOf(path: Path): string {
+  const keys = path.slice(tableDepth(path));
+  const words = keys.length > 0 ? keys : path.slice(-1);
+  return words
+    .reduce<string>((text, key) => (typeof key === "number" ? `${text}, entry ${key + 1},` : text === "" ? key : `${text}.${key}`), "")
+    .replace(/,$/, "");
+}
+
+/** How many keys name the table that stands in brackets. */
+function tableDepth([top, second]: Path): number {
+  return typeof second === "number" || top === "pool" || top === "notify" ? 2 : 1;
+}
+
+function tableName(path: Path): string {
+  const [top, second] = path;
+  if (path.length === 1) return "the file";
+  const table = typeof second === "number" ? `[[${top}]]` : top === "pool" || top === "notify" ? `[${top}.${second}]` : `[${top}]`;
+  const inner = path.slice(tableDepth(path), -1).filter((key) => typeof key === "string");
+  return inner.length === 0 ? table : `${inner.join(".")} of ${table}`;
+}
+
+type Inner = { type: string; entries?: v.ObjectEntries; item?: Inner; value?: Inner; wrapped?: Inner; getter?: (input: unknown) => Inner };
+
+/** The settings that a table at this path may have. */
+function keysAt(schema: v.GenericSchema, path: Path): string[] {
+  let at: Inner | undefined = schema as unknown as Inner;
+  for (const key of path) {
+    at = unwrapped(at);
+    at = at?.type === "array" ? at.item : at?.type === "record" ? at.value : (at?.entries?.[key] as Inner | undefined);
+  }
+  return Object.keys(unwrapped(at)?.entries ?? {});
+}
+
+function unwrapped(schema: Inner | undefined): Inner | undefined {
+  let at = schema;
+  while (at?.wrapped !== undefined || at?.getter !== undefined) at = at.wrapped ?? at.getter?.(undefined);
+  return at;
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return "missing";
+  return inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 5, maxStringLength: 60 });
+}
