@@ -1,0 +1,559 @@
+/** The daemon: looks at what runs, decides, hobbles, and can say why. Without socket and command line: see src/control and src/cli. */
+import { readFile } from "node:fs/promises";
+import { uptime } from "node:os";
+import { setImmediate as pause } from "node:timers/promises";
+import { PidLists } from "../discovery/pid-lists.js";
+import { ProcSource } from "../discovery/proc.js";
+import type { ProcessInfo } from "../discovery/process-info.js";
+import { PsListSource } from "../discovery/ps-list.js";
+import type { ProcessSource } from "../discovery/source.js";
+import { HobbleError } from "../errors.js";
+import { Hobbler } from "../hobbler.js";
+import { type Configuration, loadConfiguration, type Notifier } from "../rules/configuration.js";
+import { type Decisions, RuleEngine, type Turn, type World } from "../rules/engine.js";
+import type { Facts } from "../rules/facts.js";
+import type { Amount, Pressures } from "../rules/rule.js";
+import { severity } from "../rules/rule.js";
+import type { EngineHistograms } from "../stats.js";
+import { ConfigurationWatch } from "./configuration-watch.js";
+import { desiredTargets, type Want } from "./desired.js";
+import { Journal, type News } from "./journal.js";
+import { type Notification, Notifications } from "./notifications.js";
+import { readPressures } from "./pressure.js";
+import { QuotaKeeper } from "./quota-keeper.js";
+import { reportOf } from "./reports.js";
+import { RuleCounts } from "./rule-counts.js";
+import { type SavedState, StateStore } from "./state-store.js";
+import type {
+  AddRequest,
+  Caller,
+  ConfigurationProblem,
+  DaemonStats,
+  Decision,
+  Explanation,
+  QuotaStanding,
+  ReloadResult,
+  Supervisor,
+  TargetReport,
+} from "./supervisor.js";
+import { type Entry, TargetBook, who } from "./target-book.js";
+
+export interface DaemonOptions {
+  readonly configuration: Configuration;
+  /** Where quotas and escalations are kept; null = nowhere. */
+  readonly statePath: string | null;
+  readonly version: string;
+}
+
+/** How long decisions may keep the event loop at a time. */
+const goMs = 3;
+const processesInOneGo = 64;
+/** State is written at most this often while only figures change. */
+const savedEveryMs = 10_000;
+
+export class Daemon implements Supervisor {
+  readonly #version: string;
+  readonly #startedAt = Date.now();
+  readonly #hobbler: Hobbler;
+  readonly #source: ProcessSource;
+  readonly #engine: RuleEngine;
+  readonly #book: TargetBook;
+  readonly #journal = new Journal();
+  readonly #counts = new RuleCounts();
+  readonly #lists = new PidLists();
+  readonly #quotas = new QuotaKeeper();
+  readonly #notifications: Notifications;
+  readonly #store: StateStore | undefined;
+  readonly #watch: ConfigurationWatch | undefined;
+  /** Processes that somebody took out of a quota's hands. */
+  readonly #lifted = new WeakSet<ProcessInfo>();
+  #configuration: Configuration;
+  #loadedAt = Date.now();
+  #off: { sinceAt: number; by: string } | null = null;
+  #pressures: Pressures = {};
+  #scans = 0;
+  #scanCpuNs = 0;
+  #decideCpuNs = 0;
+  #lastScanAt: number | null = null;
+  #savedAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+  readonly #warned = new Set<string>();
+
+  private constructor({ configuration, statePath, version }: DaemonOptions) {
+    this.#version = version;
+    this.#configuration = configuration;
+    this.#hobbler = new Hobbler(configuration.engine);
+    this.#source = configuration.daemon.source === "ps-list" ? new PsListSource() : new ProcSource(configuration.needs);
+    this.#engine = new RuleEngine(configuration.ruleSet);
+    this.#quotas.replace(configuration.quotas);
+    this.#lists.follow(configuration.lists);
+    this.#store = statePath === null ? undefined : new StateStore(statePath);
+    this.#watch = configuration.file === null ? undefined : new ConfigurationWatch(configuration.file);
+    this.#notifications = new Notifications((message) => this.#warn(message));
+    this.#book = new TargetBook(this.#hobbler, this.#journal, { moved: (moment, entry, news) => this.#moved(moment, entry, news) });
+    this.#hobbler.on("overload", ({ message }) => this.#warn(message));
+    this.#hobbler.on("unguarded", ({ error }) => this.#warn(error.message));
+    this.#journal.subscribe((decision) => this.#counts.count(decision));
+  }
+
+  /**
+   * Starts, and has looked at everything once when it resolves.
+   *
+   * @throws HobbleError as `new Hobbler`
+   */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options);
+    await daemon.#watch?.note();
+    await daemon.#restore();
+    daemon.#journal.add({ kind: "started", reason: `with ${count(daemon.#configuration)}` });
+    await daemon.#inTurn(() => daemon.#scan());
+    daemon.#again();
+    return daemon;
+  }
+
+  targets(): TargetReport[] {
+    const stats = new Map(this.#hobbler.targetStats().map((one) => [one.id, one]));
+    const entries = [...this.#book.entries.values()].sort((a, b) => a.process.pid - b.process.pid);
+    return entries.map((entry) => reportOf(entry, stats.get(entry.target.id)));
+  }
+
+  target(pid: number): TargetReport | undefined {
+    const entry = this.#book.of(pid);
+    return entry && reportOf(entry, entry.target.stats());
+  }
+
+  async explain(pid: number): Promise<Explanation> {
+    const process = this.#source.processes.get(pid) ?? (await this.#find(pid));
+    const world = this.#world();
+    const facts = this.#factsOf(world);
+    const entry = this.#book.of(pid);
+    return {
+      pid,
+      name: process.name,
+      uid: process.uid,
+      user: process.user,
+      target: entry === undefined ? null : reportOf(entry, entry.target.stats()),
+      protected: this.#book.refusal(process)?.message ?? null,
+      rules: this.#engine.explain(process, world, (ns) => epochOf(ns)),
+      quotas: this.#quotas.standings(Date.now(), process, facts),
+      history: this.#historyOf(process),
+    };
+  }
+
+  quotas(uid?: number): QuotaStanding[] {
+    const standings = this.#quotas.standings(Date.now());
+    if (uid === undefined) return standings;
+    const user = [...this.#source.processes.values()].find((process) => process.uid === uid)?.user;
+    return standings.filter(({ per, key }) => per === "user" && (key === user || key === String(uid)));
+  }
+
+  async add({ pid, kind, startTime, inode, runNs, stopNs, limit, pool, forNs, reason }: AddRequest, caller: Caller): Promise<TargetReport> {
+    if (this.#closing !== undefined) throw new HobbleError("ERR_CLOSED", "the daemon ends", { pid });
+    if (pool !== null && !this.#configuration.pools.has(pool))
+      throw new HobbleError("EINVAL", `there is no pool ${JSON.stringify(pool)}`, { pid });
+    const process = this.#source.processes.get(pid) ?? (await this.#find(pid));
+    const seen = { startTime, inode };
+    const selector = kind === "tree" ? { tree: pid, ...seen } : kind === "group" ? { group: pid, ...seen } : { pid, ...seen };
+    const amount: Amount = { run: runNs ?? undefined, stop: stopNs ?? undefined, limit: limit ?? undefined, pool: pool ?? undefined };
+    const entry = await this.#book.addByHand(process, selector, amount, {
+      by: caller.user,
+      byUid: caller.uid,
+      byAdmin: caller.admin,
+      reason: reason ?? `${caller.user} asked for it`,
+      untilAt: forNs === null ? null : Date.now() + forNs / 1e6,
+    });
+    return reportOf(entry, entry.target.stats());
+  }
+
+  async remove(pid: number, caller: Caller): Promise<void> {
+    const entry = this.#book.of(pid);
+    if (entry === undefined) throw new HobbleError("ESRCH", `process ${pid} is not a target`, { pid });
+    for (const process of this.#membersOf(entry)) {
+      this.#engine.pardon(process, nowNs());
+      this.#lifted.add(process);
+    }
+    await this.#book.release(entry, `${caller.user} lifted it`);
+  }
+
+  off(by: string): void {
+    this.#hobbler.pause();
+    if (this.#off !== null) return;
+    this.#off = { sinceAt: Date.now(), by };
+    this.#journal.add({ kind: "off", by, reason: "everything runs, and is left alone until it is switched on again" });
+    void this.#save();
+  }
+
+  on(by: string): void {
+    if (this.#off === null) return;
+    this.#off = null;
+    this.#hobbler.resume();
+    this.#journal.add({ kind: "on", by, reason: "what the rules ask for is done again" });
+    void this.#save();
+  }
+
+  reload(by: string): Promise<ReloadResult> {
+    return this.#inTurn(() => this.#reload(by));
+  }
+
+  stats(): DaemonStats {
+    const { figures } = this.#source;
+    return {
+      version: this.#version,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      configuration: this.#configuration.file,
+      loadedAt: this.#loadedAt,
+      off: this.#off,
+      rules: this.#counts.stats(this.#configuration, this.#book.entries.values()),
+      scan: {
+        source: this.#source.name,
+        scans: this.#scans,
+        processes: figures.processes,
+        hidden: figures.hidden,
+        scanCpuNs: this.#scanCpuNs,
+        decideCpuNs: this.#decideCpuNs,
+        lastScanAt: this.#lastScanAt,
+      },
+      decisions: this.#journal.counts,
+      engine: this.#hobbler.stats(),
+    };
+  }
+
+  histograms(): EngineHistograms {
+    return this.#hobbler.histograms();
+  }
+
+  decisions(): readonly Decision[] {
+    return this.#journal.decisions;
+  }
+
+  subscribe(listener: (decision: Decision) => void): () => void {
+    return this.#journal.subscribe(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#timer);
+    // Everything runs first; a scan that is under way may end after that.
+    await this.#hobbler.close();
+    await this.#turn;
+    await this.#save();
+    this.#journal.add({ kind: "stopped", reason: "everything runs" });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** The next scan; at a fixed rate, as far as scans are faster than it. */
+  #again(startedMs = performance.now()): void {
+    if (this.#closing !== undefined) return;
+    const waitMs = this.#configuration.daemon.scanNs / 1e6 - (performance.now() - startedMs);
+    this.#timer = setTimeout(() => void this.#cycle(), Math.max(waitMs, 10));
+  }
+
+  async #cycle(): Promise<void> {
+    const startedMs = performance.now();
+    try {
+      if (this.#configuration.daemon.watchFile && (await this.#watch?.changed())) await this.reload("file");
+      await this.#inTurn(() => this.#scan());
+    } catch (error) {
+      this.#warn(`scanning failed: ${(error as Error).message}`);
+    }
+    this.#again(startedMs);
+  }
+
+  async #scan(): Promise<void> {
+    if (this.#closing !== undefined) return;
+    const { ruleSet, lists } = this.#configuration;
+    if (ruleSet.rules.some(({ when }) => when !== undefined)) this.#pressures = await readPressures();
+    // The lists first: who is listed was running by then, and is found by the scan.
+    if (lists.length > 0)
+      for (const [path, problem] of await this.#lists.read())
+        this.#journal.add({ kind: "warning", reason: problem ?? `${path} can be read again` });
+    await this.#source.list();
+    this.#scanCpuNs = this.#source.figures.cpuNs;
+    this.#tellOnceOfHidden();
+    this.#book.measure(performance.now());
+    const world = this.#world();
+    const cpuBefore = process.cpuUsage();
+    const decisions = await this.#decide(world);
+    const wants = await this.#wants(world, decisions);
+    const spent = process.cpuUsage(cpuBefore);
+    this.#decideCpuNs = (spent.user + spent.system) * 1e3;
+    this.#tellOfWatched(decisions.turns);
+    this.#scans++;
+    this.#lastScanAt = Date.now();
+    if (this.#off === null && this.#closing === undefined) {
+      await this.#book.reconcile(desiredTargets(wants, world.processes), reasonsOf(decisions.turns));
+      await this.#endWhatIsOver();
+    }
+    if (decisions.turns.length > 0 || Date.now() - this.#savedAt > savedEveryMs) await this.#save();
+  }
+
+  async #decide(world: World): Promise<Decisions> {
+    const decisions: Decisions = { wanted: new Map(), turns: [] };
+    const processes = [...world.processes.values()];
+    let goneOnMs = performance.now();
+    for (let at = 0; at < processes.length; at += processesInOneGo) {
+      this.#engine.decide(processes.slice(at, at + processesInOneGo), world, decisions);
+      if (performance.now() - goneOnMs < goMs) continue;
+      await pause();
+      goneOnMs = performance.now();
+    }
+    return decisions;
+  }
+
+  /** The stricter of what a rule and quotas ask. */
+  async #wants(world: World, { wanted }: Decisions): Promise<Map<number, Want>> {
+    const wants = new Map<number, Want>();
+    for (const [process, { rule, amount, tier, sinceNs, reason }] of wanted) {
+      const spread = rule.tree ? "tree" : rule.lists.length > 0 ? "listed" : "process";
+      const { name: by, notify } = rule;
+      wants.set(process.pid, {
+        process,
+        amount,
+        tier,
+        origin: "rule",
+        by,
+        reason,
+        sinceAt: epochOf(sinceNs),
+        untilAt: null,
+        notify,
+        spread,
+      });
+    }
+    if (this.#quotas.empty) return wants;
+    const facts = this.#factsOf(world);
+    const nowMs = Date.now();
+    for (const { quota, key, from, to, usedCpuSeconds } of this.#quotas.scan(world.processes, facts, nowMs)) {
+      if (quota.mode !== "watch") continue;
+      const reason = `${key} has used ${Math.round(usedCpuSeconds)} of ${quota.cpuSeconds} CPU seconds: tier ${from} to ${to}`;
+      this.#journal.add({ kind: "watched", user: key, origin: "quota", by: quota.name, reason });
+    }
+    const { pools } = this.#configuration;
+    for (const process of world.processes.values()) {
+      if (process.state === "Z") continue;
+      const verdicts = this.#quotas.verdicts(process, facts, nowMs);
+      if (verdicts.length === 0) this.#lifted.delete(process);
+      if (this.#lifted.has(process)) continue;
+      for (const { quota, amount, tier, sinceMs, untilMs, reason } of verdicts) {
+        if (quota.mode === "watch") continue;
+        const before = wants.get(process.pid);
+        if (before !== undefined && severity(before.amount, pools) <= severity(amount, pools)) continue;
+        const { name: by, notify } = quota;
+        wants.set(process.pid, {
+          process,
+          amount,
+          tier,
+          origin: "quota",
+          by,
+          reason,
+          sinceAt: sinceMs,
+          untilAt: untilMs,
+          notify,
+          spread: "process",
+        });
+      }
+    }
+    return wants;
+  }
+
+  #world(): World {
+    const { processes } = this.#source;
+    return {
+      nowNs: nowNs(),
+      processes,
+      lists: this.#lists.members(processes),
+      pressures: this.#pressures,
+      throttled: (process) => this.#book.of(process.pid)?.throttled,
+    };
+  }
+
+  #factsOf({ nowNs, processes, lists }: World): Facts {
+    return { nowNs, processes, list: (path) => lists.get(path), cpuShare: () => undefined };
+  }
+
+  async #find(pid: number): Promise<ProcessInfo> {
+    const [process] = (await this.#source.look?.([pid])) ?? [];
+    const found = process ?? this.#source.processes.get(pid);
+    if (found === undefined) throw new HobbleError("ESRCH", `there is no process ${pid}, or it may not be seen`, { pid });
+    return found;
+  }
+
+  #membersOf(entry: Entry): ProcessInfo[] {
+    const members = [entry.process.pid, ...entry.target.members].map((pid) => this.#source.processes.get(pid));
+    return [...new Set(members)].filter((process) => process !== undefined);
+  }
+
+  #historyOf({ pid, startTime }: ProcessInfo): Decision[] {
+    // The PID may have been another's before.
+    const bornAt = epochOf(startTime * 1e7) - 1000;
+    return this.#journal.decisions.filter((decision) => decision.pid === pid && decision.at >= bornAt);
+  }
+
+  async #endWhatIsOver(): Promise<void> {
+    const over = [...this.#book.entries.values()].filter(
+      ({ origin, untilAt }) => origin === "hand" && untilAt !== null && untilAt <= Date.now(),
+    );
+    await Promise.all(over.map((entry) => this.#book.release(entry, "its time is over")));
+  }
+
+  #tellOfWatched(turns: readonly Turn[]): void {
+    for (const { process, rule, kind, reason } of turns) {
+      if (rule.mode !== "watch" || kind !== "entered") continue;
+      this.#journal.add({ kind: "watched", ...who(process), origin: "rule", by: rule.name, reason: `it would be hobbled: ${reason}` });
+    }
+  }
+
+  #moved(moment: Notification["moment"], entry: Entry, news: News): void {
+    const notifier: Notifier | undefined = entry.notify === undefined ? undefined : this.#configuration.notifiers.get(entry.notify);
+    if (notifier !== undefined) this.#notifications.tell(notifier, { moment, decision: news as Decision }, Date.now());
+  }
+
+  #tellOnceOfHidden(): void {
+    const { hidden, unreadable } = this.#source.figures;
+    const seesOthers = this.#source.processes.has(1);
+    if (!seesOthers)
+      this.#warnOnce("hidden", "processes of other users are hidden from us (hidepid): only those that may be seen are judged");
+    else if (hidden > 0) this.#warnOnce("hidden", `${hidden} processes may not be looked at: they are left alone`);
+    if (unreadable > 0 && process.getuid?.() !== 0)
+      this.#warnOnce(
+        "unreadable",
+        `${unreadable} facts (executables of other users, say) may not be read: conditions on them do not match`,
+      );
+  }
+
+  #warn(reason: string): void {
+    this.#journal.add({ kind: "warning", reason });
+  }
+
+  #warnOnce(key: string, reason: string): void {
+    if (this.#warned.has(key)) return;
+    this.#warned.add(key);
+    this.#warn(reason);
+  }
+
+  async #reload(by: string): Promise<ReloadResult> {
+    const { file, ruleSet, quotas } = this.#configuration;
+    const unchanged = { rules: ruleSet.rules.length, quotas: quotas.length };
+    if (file === null)
+      return { applied: false, problems: [{ file: "", line: null, column: null, message: "there is no file" }], ...unchanged };
+    const { configuration, problems } = await loadConfiguration(file);
+    await this.#watch?.note();
+    if (configuration === undefined) {
+      this.#journal.add({
+        kind: "warning",
+        by,
+        reason: `the old configuration stays in force: ${problems.map(formatProblem).join("; ").slice(0, 2000)}`,
+      });
+      return { applied: false, problems, ...unchanged };
+    }
+    this.#apply(configuration);
+    this.#journal.add({ kind: "reloaded", by, reason: `with ${count(configuration)}` });
+    void this.#cycleNow();
+    return { applied: true, problems: [], rules: configuration.ruleSet.rules.length, quotas: configuration.quotas.length };
+  }
+
+  /** Its effect is seen at once, not with the next scan. */
+  #cycleNow(): void {
+    void this.#inTurn(() => this.#scan()).catch((error: Error) => this.#warn(`scanning failed: ${error.message}`));
+  }
+
+  #apply(configuration: Configuration): void {
+    const before = this.#configuration;
+    const { daemon, engine, ruleSet, quotas, lists, needs } = configuration;
+    this.#configuration = configuration;
+    this.#loadedAt = Date.now();
+    this.#engine.replace(ruleSet, this.#source.processes.values(), nowNs());
+    this.#quotas.replace(quotas);
+    this.#lists.follow(lists);
+    if (this.#source instanceof ProcSource && !sameSet(needs, before.needs)) this.#source.read(needs);
+    const late = (["socket", "source", "events", "state", "adminGroup", "metrics"] as const).filter(
+      (key) => daemon[key] !== before.daemon[key],
+    );
+    if (JSON.stringify(engine) !== JSON.stringify(before.engine)) this.#warn("changes in [engine] take effect with the next start");
+    if (late.length > 0) this.#warn(`changes of ${late.join(", ")} in [daemon] take effect with the next start`);
+  }
+
+  async #restore(): Promise<void> {
+    if (this.#store === undefined) return;
+    try {
+      const state = await this.#store.load();
+      if (state === undefined) return;
+      const sameBoot = state.bootId === (await bootId());
+      this.#quotas.restore(state.quotas, sameBoot ? state.counted : []);
+      this.#notifications.restore(state.notified);
+      if (sameBoot) this.#engine.restore(state.forces);
+      if (state.off !== null) {
+        this.#off = state.off;
+        this.#hobbler.pause();
+        this.#warn(`everything has been off since ${new Date(state.off.sinceAt).toISOString()}, by ${state.off.by}`);
+      }
+    } catch (error) {
+      this.#warn((error as Error).message);
+    }
+  }
+
+  async #save(): Promise<void> {
+    if (this.#store === undefined) return;
+    this.#savedAt = Date.now();
+    const state: SavedState = {
+      version: 1,
+      bootId: await bootId(),
+      ...this.#quotas.state(),
+      forces: this.#engine.forces(this.#source.processes.values()),
+      notified: this.#notifications.state(Date.now()),
+      off: this.#off,
+    };
+    try {
+      await this.#store.save(state);
+      this.#warned.delete("state");
+    } catch (error) {
+      this.#warnOnce("state", `quotas cannot be saved, and would be lost with a restart: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** Time after boot, as start times of processes are told. */
+function nowNs(): number {
+  return uptime() * 1e9;
+}
+
+function epochOf(sinceBootNs: number): number {
+  return Math.round(Date.now() - (nowNs() - sinceBootNs) / 1e6);
+}
+
+let knownBootId: Promise<string> | undefined;
+function bootId(): Promise<string> {
+  knownBootId ??= readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
+    (text) => text.trim(),
+    () => "",
+  );
+  return knownBootId;
+}
+
+function count({ ruleSet, quotas }: Configuration): string {
+  const number = (amount: number, noun: string) => `${amount} ${noun}${amount === 1 ? "" : "s"}`;
+  return `${number(ruleSet.rules.length, "rule")} and ${number(quotas.length, "quota")}`;
+}
+
+function formatProblem({ file, line, column, message }: ConfigurationProblem): string {
+  return `${file}${line === null ? "" : `:${line}:${column}`}: ${message}`;
+}
+
+function reasonsOf(turns: readonly Turn[]): Map<number, string> {
+  return new Map(turns.filter(({ kind }) => kind === "left").map(({ process, reason }) => [process.pid, reason]));
+}
+
+function sameSet<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
+  return a.size === b.size && [...a].every((one) => b.has(one));
+}
