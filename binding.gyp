@@ -28,6 +28,8 @@
             "native/engine/membership.cc",
             "native/engine/neighbours.cc",
             "native/engine/planning.cc",
+            "native/engine/pool_turns.cc",
+            "native/engine/pooling.cc",
             "native/engine/process.cc",
             "native/engine/procfs.cc",
             "native/engine/protected_programs.cc",

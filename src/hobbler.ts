@@ -5,6 +5,7 @@ import { KeepAlive } from "./keep-alive.js";
 import { type EndReason, Lifecycle } from "./lifecycle.js";
 import { createEngine, type NativeEngine, type NativeEvent } from "./native.js";
 import { checkHobblerOptions, checkSelector, type HobblerOptions, type TargetSelector } from "./options.js";
+import { idOf, Pool, type PoolOptions } from "./pool.js";
 import { type EngineHistograms, type HobblerStats, readHistograms, readHobblerStats } from "./stats.js";
 import { lifecycleOf, Target } from "./target.js";
 import { readTargetStats, type TargetStats } from "./target-stats.js";
@@ -48,6 +49,7 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
   readonly #engine: NativeEngine;
   readonly #keepAlive: KeepAlive;
   readonly #targets = new Map<number, Target>();
+  readonly #pools = new Map<string, Pool>();
   readonly #signal: AbortSignal | undefined;
   readonly #closeOnAbort = () => void this.close();
   #closing: Promise<void> | undefined;
@@ -75,11 +77,11 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
    */
   add(selector: TargetSelector, terms: TargetTerms): Target {
     const selection = checkSelector(selector);
-    const checked = checkTerms(terms);
+    const checked = checkTerms(terms, this.#findPool);
     if (this.#closing !== undefined) throw new HobbleError("ERR_CLOSED", "the hobbler is closed", { pid: selection.pid });
     const { kind, pid, startTime, inode, adoptOrphans } = selection;
     const id = callNative(() => this.#engine.add(kind, pid, startTime, inode, adoptOrphans, checked.block), pid);
-    const target = new Target(this.#engine, new Lifecycle(selection.pid, this.#keepAlive), id, selection, checked);
+    const target = new Target(this.#engine, new Lifecycle(selection.pid, this.#keepAlive), id, selection, checked, this.#findPool);
     this.#targets.set(id, target);
     return target;
   }
@@ -88,6 +90,34 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
   get targets(): ReadonlyMap<number, Target> {
     return this.#targets;
   }
+
+  /**
+   * Makes a pool: targets that are added with `{ pool }` share its limit.
+   *
+   * @throws HobbleError `EINVAL` for what cannot be right, or when there is a pool of that name already; `ERR_CLOSED` after `close`.
+   */
+  pool(name: string, options: PoolOptions): Pool {
+    if (typeof name !== "string" || name === "") throw new HobbleError("EINVAL", "the name of a pool must be a string, and not empty");
+    if (this.#closing !== undefined) throw new HobbleError("ERR_CLOSED", "the hobbler is closed");
+    if (this.#pools.has(name))
+      throw new HobbleError("EINVAL", `there is a pool ${JSON.stringify(name)} already; change it with its update()`);
+    const pool = callNative(() => new Pool(this.#engine, name, options, () => this.#pools.delete(name)));
+    this.#pools.set(name, pool);
+    return pool;
+  }
+
+  /** Pools that were not closed, by name. */
+  get pools(): ReadonlyMap<string, Pool> {
+    return this.#pools;
+  }
+
+  readonly #findPool = (given: unknown): number => {
+    const pool = typeof given === "string" ? this.#pools.get(given) : given;
+    const id = pool instanceof Pool && this.#pools.get(pool.name) === pool ? idOf(pool) : undefined;
+    if (id !== undefined) return id;
+    if (typeof given !== "string") throw new HobbleError("EINVAL", "pool must be a pool of this hobbler that was not closed, or its name");
+    throw new HobbleError("EINVAL", `there is no pool ${JSON.stringify(given)}; make it with pool() first`);
+  };
 
   /** Figures of the engine as a whole. They stay readable after `close`. */
   stats(): HobblerStats {

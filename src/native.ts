@@ -155,8 +155,11 @@ export const TargetField = {
   spentNs: 26,
   /** How long it was stopped because it had spent its limit, ns. */
   throttledNs: 27,
+  /** Stops left out because nothing had been spent; run windows left out because the limit was spent. */
+  sparedWindows: 28,
+  throttledWindows: 29,
 } as const;
-export const TARGET_FIELDS = 28;
+export const TARGET_FIELDS = 30;
 
 /** Index of each part of a target's terms in the block that `add` and `update` take. */
 export const TermsField = {
@@ -171,8 +174,25 @@ export const TermsField = {
   minRunNs: 6,
   /** 1: a cycle leaves out the stop when nothing was spent in the run window. */
   spareIdle: 7,
+  /** What `addPool` returned; 0 = none. */
+  pool: 8,
+  /** From 0.001 to 1000. */
+  weight: 9,
 } as const;
-export const TERMS_FIELDS = 8;
+export const TERMS_FIELDS = 10;
+
+export interface NativePoolStats {
+  /** In CPUs. */
+  limit: number;
+  /** Its targets; those that wait, stopped, for a turn; those that have one. */
+  targets: number;
+  waiting: number;
+  inTurn: number;
+  /** Since it was made, likewise the times, ns. */
+  turns: number;
+  meteredNs: number;
+  spentNs: number;
+}
 
 export interface NativeEngine {
   /**
@@ -187,6 +207,12 @@ export interface NativeEngine {
   update(id: number, terms: Float64Array): void;
   /** Resume and forget a target; a "released" event follows. */
   release(id: number): void;
+  /** Returns its id (> 0). `concurrency` 0 = no cap. */
+  addPool(limit: number, burstNs: number, minRunNs: number, concurrency: number): number;
+  updatePool(id: number, limit: number, burstNs: number, minRunNs: number, concurrency: number): void;
+  /** It ends with the last target that names it. Afterwards its id must not be used. */
+  endPool(id: number): void;
+  poolStats(id: number): NativePoolStats | undefined;
   /** Resume everything and keep it running; returns when done. */
   pause(): void;
   resume(): void;

@@ -123,6 +123,14 @@ export class TargetStats {
   get throttledNs(): number {
     return this.#field(TargetField.throttledNs);
   }
+  /** Of a cycle with a limit: run windows that were left out because the limit was spent. */
+  get throttledWindows(): number {
+    return this.#field(TargetField.throttledWindows);
+  }
+  /** Of a cycle with `spareIdle`: stops that were left out because nothing had been spent. */
+  get sparedWindows(): number {
+    return this.#field(TargetField.sparedWindows);
+  }
   get runError(): WindowError {
     return this.#windowError(TargetField.runErrorMean);
   }

@@ -4,7 +4,7 @@ import type { EndReason, Lifecycle } from "./lifecycle.js";
 import type { NativeEngine } from "./native.js";
 import type { Selection } from "./options.js";
 import { kindName, readTargetStats, type TargetKindName, type TargetState, type TargetStats } from "./target-stats.js";
-import { type CheckedTerms, checkTermsUpdate, type TermsChanges } from "./terms.js";
+import { type CheckedTerms, checkTermsUpdate, type FindPool, type TermsChanges } from "./terms.js";
 
 /** For its hobbler, which alone knows what happens to it. */
 export let lifecycleOf: (target: Target) => Lifecycle;
@@ -17,6 +17,7 @@ export class Target {
   readonly kind: TargetKindName;
   readonly #engine: NativeEngine;
   readonly #lifecycle: Lifecycle;
+  readonly #findPool: FindPool;
   #terms: CheckedTerms;
 
   static {
@@ -24,13 +25,14 @@ export class Target {
   }
 
   /** @internal Targets come from `Hobbler.add`. */
-  constructor(engine: NativeEngine, lifecycle: Lifecycle, id: number, selection: Selection, terms: CheckedTerms) {
+  constructor(engine: NativeEngine, lifecycle: Lifecycle, id: number, selection: Selection, terms: CheckedTerms, findPool: FindPool) {
     this.#engine = engine;
     this.#lifecycle = lifecycle;
     this.id = id;
     this.pid = selection.pid;
     this.kind = kindName(selection.kind);
     this.#terms = terms;
+    this.#findPool = findPool;
   }
 
   /**
@@ -56,13 +58,13 @@ export class Target {
   }
 
   /**
-   * Changes the cycle or the limit; what is not given stays as it is. A window of a cycle that has begun is finished or cut by the new lengths,
-   * whichever ends it sooner. A limit takes the place of a cycle, and a cycle of a limit.
+   * Changes its terms; what is not given stays as it is, `null` takes it away: `{ run: null, limit: "5%" }` puts a limit in the place of a cycle.
+   * A window of a cycle that has begun is finished or cut by the new lengths, whichever ends it sooner.
    *
    * @throws HobbleError `EINVAL` for a value out of its range, `ERR_CLOSED` when it is a target no longer.
    */
   update(changes: TermsChanges): void {
-    const terms = checkTermsUpdate(this.#terms, changes);
+    const terms = checkTermsUpdate(this.#terms, changes, this.#findPool);
     if (this.#lifecycle.end !== undefined || this.#lifecycle.releasing) {
       throw new HobbleError("ERR_CLOSED", `process ${this.pid} is a target no longer`, { pid: this.pid });
     }

@@ -24,7 +24,7 @@ describe("bad input is refused with a message and the documented exit code", () 
     ["NaN", [1, "--run", "NaN", "--stop", "1ms"], usage, /^hobble: run must be .* not 'NaN'/],
     ["1e300", [1, "--run", "1e300", "--stop", "1ms"], usage, /^hobble: run must be .* not '1e300'/],
     ["a run beyond an hour", [1, "--run", "61m", "--stop", "1ms"], usage, /^hobble: run must be .* not '61m'/],
-    ["no stop", [1, "--run", "1ms"], usage, /required option '--stop/],
+    ["no stop", [1, "--run", "1ms"], usage, /^hobble: give --run and --stop, or --cpu, or --pool-cpu/],
     ["nothing to hobble", [...cycle], usage, /^hobble: give PIDs, or --from, or --name/],
     ["two sources", [1, "--from", "x", ...cycle], usage, /^hobble: give PIDs, or --from, or --name/],
     ["a tree that is a group", [1, "--tree", "--group", ...cycle], usage, /^hobble: give --tree or --group/],

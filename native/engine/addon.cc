@@ -65,16 +65,17 @@ hobble::EngineOptions engine_options(const Napi::Object& from) {
 
 // As TermsField in src/native.ts numbers them: an array, because reading ten properties of an object would take longer than everything
 // else that `add` does on this thread.
-constexpr size_t kTermsFields = 8;
+constexpr size_t kTermsFields = 10;
 
-void read_terms(const Napi::Value& from, hobble::TargetSpec& spec) {
+void read_terms(hobble::Engine& engine, const Napi::Value& from, hobble::TargetSpec& spec) {
   const bool given = from.IsTypedArray() && from.As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
   const auto array = given ? from.As<Napi::Float64Array>() : Napi::Float64Array();
   const double* const fields = given && array.ElementLength() == kTermsFields ? array.Data() : nullptr;
   const auto in_range = [](double value, double least, double most) { return value >= least && value <= most; };
   bool valid = fields != nullptr && in_range(fields[0], 0, 1e13) && in_range(fields[1], 0, 1e13) && in_range(fields[2], 0, 2) &&
                in_range(fields[3], 0, 2.0 * hobble::kLongestWindow) && in_range(fields[4], 0, hobble::kMostRate) &&
-               in_range(fields[5], 0, 1e13) && in_range(fields[6], 0, 1e13);
+               in_range(fields[5], 0, 1e13) && in_range(fields[6], 0, 1e13) && in_range(fields[8], 0, 9e15) &&
+               in_range(fields[9], 1e-3, 1e3);
   if (valid) {
     spec.cycle = {.run = static_cast<Nanos>(fields[0]), .stop = static_cast<Nanos>(fields[1])};
     spec.phase_mode = static_cast<hobble::PhaseMode>(fields[2]);
@@ -82,14 +83,17 @@ void read_terms(const Napi::Value& from, hobble::TargetSpec& spec) {
     hobble::Limit& limit = spec.allowance.limit;
     limit = {.rate = fields[4], .burst = static_cast<Nanos>(fields[5]), .min_run = static_cast<Nanos>(fields[6])};
     spec.allowance.spare_idle = fields[7] != 0;
+    spec.allowance.pool = engine.find_pool(static_cast<uint64_t>(fields[8]));
+    spec.allowance.weight = fields[9];
     const bool cyclic = spec.cycle.run != 0 || spec.cycle.stop != 0;
-    valid = (!cyclic || hobble::valid(spec.cycle)) && (limit.rate == 0 || hobble::valid(limit)) && (cyclic || limit.rate > 0);
+    valid = (!cyclic || hobble::valid(spec.cycle)) && (limit.rate == 0 || hobble::valid(limit)) &&
+            (cyclic || limit.rate > 0 || spec.allowance.pool != nullptr) && (fields[8] == 0 || spec.allowance.pool != nullptr);
   }
   if (!valid) coded_error(from.Env(), "EINVAL", "the cycle or the limit is out of range").ThrowAsJavaScriptException();
 }
 
 // By position and not as an object: see above.
-hobble::TargetSpec target_spec(const Napi::CallbackInfo& info) {
+hobble::TargetSpec target_spec(hobble::Engine& engine, const Napi::CallbackInfo& info) {
   hobble::TargetSpec spec;
   spec.kind = static_cast<hobble::TargetKind>(checked_number(info[0], "kind", 0, 2));
   spec.identity.pid = static_cast<pid_t>(checked_number(info[1], "pid", 1, 1 << 22));
@@ -98,7 +102,7 @@ hobble::TargetSpec target_spec(const Napi::CallbackInfo& info) {
   bool lossless = false;
   if (info[3].IsBigInt()) spec.identity.inode = info[3].As<Napi::BigInt>().Uint64Value(&lossless);
   spec.adopt_orphans = info[4].ToBoolean().Value();
-  read_terms(info[5], spec);
+  read_terms(engine, info[5], spec);
   return spec;
 }
 
@@ -134,7 +138,7 @@ Napi::Array figures_array(Napi::Env env, const hobble::HistogramFigures& figures
 }
 
 // As TargetField in src/native.ts numbers them.
-constexpr size_t kTargetFields = 28;
+constexpr size_t kTargetFields = 30;
 // A state that no lane knows: none of its members is ours to signal.
 constexpr double kHeldState = 6;
 
@@ -176,6 +180,8 @@ void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
       static_cast<double>(target.metered.get()),
       static_cast<double>(target.spent.get()),
       static_cast<double>(target.stopped.get() + (stopped_since == 0 ? 0 : hobble::monotonic_now() - stopped_since)),
+      static_cast<double>(target.spared_windows.get()),
+      static_cast<double>(target.throttled_windows.get()),
   };
   static_assert(std::size(fields) == kTargetFields);
   std::copy(std::begin(fields), std::end(fields), out);
@@ -196,6 +202,10 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
                            InstanceMethod<&EngineObject::add>("add"),
                            InstanceMethod<&EngineObject::update>("update"),
                            InstanceMethod<&EngineObject::release>("release"),
+                           InstanceMethod<&EngineObject::add_pool>("addPool"),
+                           InstanceMethod<&EngineObject::update_pool>("updatePool"),
+                           InstanceMethod<&EngineObject::end_pool>("endPool"),
+                           InstanceMethod<&EngineObject::pool_stats>("poolStats"),
                            InstanceMethod<&EngineObject::pause>("pause"),
                            InstanceMethod<&EngineObject::resume>("resume"),
                            InstanceMethod<&EngineObject::drain>("drain"),
@@ -256,7 +266,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   uint64_t id_of(const Napi::CallbackInfo& info) { return static_cast<uint64_t>(info[0].ToNumber().DoubleValue()); }
 
   Napi::Value add(const Napi::CallbackInfo& info) {
-    const hobble::TargetSpec spec = target_spec(info);
+    const hobble::TargetSpec spec = target_spec(*engine_, info);
     if (env_.IsExceptionPending()) return env_.Undefined();
     const uint64_t id = engine_->add(spec);
     if (id == 0) coded_error(env_, "ERR_OVERLOAD", "an engine holds at most 262144 targets").ThrowAsJavaScriptException();
@@ -265,11 +275,51 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
 
   void update(const Napi::CallbackInfo& info) {
     hobble::TargetSpec spec;
-    read_terms(info[1], spec);
+    read_terms(*engine_, info[1], spec);
     if (!env_.IsExceptionPending()) engine_->update(id_of(info), spec);
   }
 
   void release(const Napi::CallbackInfo& info) { engine_->release(id_of(info)); }
+
+  // limit, burstNs, minRunNs, concurrency, from the argument `first` on.
+  hobble::PoolTerms pool_terms(const Napi::CallbackInfo& info, size_t first) {
+    hobble::PoolTerms terms;
+    terms.limit.rate = checked_number(info[first], "limit", hobble::kLeastRate, hobble::kMostRate);
+    terms.limit.burst = static_cast<Nanos>(checked_number(info[first + 1], "burstNs", hobble::kShortestBurst, hobble::kLongestBurst));
+    terms.limit.min_run = static_cast<Nanos>(checked_number(info[first + 2], "minRunNs", 1e5, hobble::kSecond));
+    terms.concurrency = static_cast<int>(checked_number(info[first + 3], "concurrency", 0, 1 << 20));
+    return terms;
+  }
+
+  Napi::Value add_pool(const Napi::CallbackInfo& info) {
+    const hobble::PoolTerms terms = pool_terms(info, 0);
+    if (env_.IsExceptionPending()) return env_.Undefined();
+    const uint64_t id = engine_->add_pool(terms);
+    if (id == 0) coded_error(env_, "ERR_OVERLOAD", "an engine holds at most 1024 pools").ThrowAsJavaScriptException();
+    return Napi::Number::New(env_, static_cast<double>(id));
+  }
+
+  void update_pool(const Napi::CallbackInfo& info) {
+    const hobble::PoolTerms terms = pool_terms(info, 1);
+    if (!env_.IsExceptionPending()) engine_->update_pool(id_of(info), terms);
+  }
+
+  void end_pool(const Napi::CallbackInfo& info) { engine_->end_pool(id_of(info)); }
+
+  Napi::Value pool_stats(const Napi::CallbackInfo& info) {
+    const hobble::TargetPool* const pool = engine_->find_pool(id_of(info));
+    if (pool == nullptr) return env_.Undefined();
+    Napi::Object object = Napi::Object::New(env_);
+    object.Set("limit", pool->rate.get());
+    object.Set("targets", pool->targets.get());
+    object.Set("waiting", pool->waiting.get());
+    object.Set("inTurn", pool->running.get());
+    object.Set("turns", static_cast<double>(pool->turns.get()));
+    object.Set("meteredNs", static_cast<double>(pool->metered.get()));
+    object.Set("spentNs", static_cast<double>(pool->spent.get()));
+    return object;
+  }
+
   void pause(const Napi::CallbackInfo&) { engine_->pause(); }
   void resume(const Napi::CallbackInfo&) { engine_->resume(); }
   void ref(const Napi::CallbackInfo&) {

@@ -27,60 +27,125 @@ constexpr bool valid(const Limit& limit) {
          limit.min_run >= 100 * kMicrosecond && limit.min_run <= kSecond;
 }
 
+// Tokens that several share. The caller brings the times.
+class TokenBucket {
+ public:
+  void begin(const Limit& limit) {
+    limit_ = limit;
+    tokens_ = capacity() / 4;
+  }
+  void change(const Limit& limit) {
+    limit_ = limit;
+    tokens_ = std::min(tokens_, capacity());
+  }
+  void earn(Nanos elapsed) { tokens_ = std::min(tokens_ + limit_.rate * static_cast<double>(elapsed), capacity()); }
+  void spend(Nanos cpu) { tokens_ -= static_cast<double>(cpu); }
+  double tokens() const { return tokens_; }
+  double capacity() const { return std::max(limit_.rate * static_cast<double>(limit_.burst), 4.0 * static_cast<double>(limit_.min_run)); }
+
+ private:
+  Limit limit_;
+  double tokens_ = 0;
+};
+
+// What one target may spend.
 class Budget {
  public:
+  // `tick` is the kernel's: so old may be what the CPU clock of a running process shows, as it is brought up to date once a tick and when
+  // the process leaves its CPU. The clock of a stopped one is exact, so nothing is lost in the end.
   // The first tokens are half a window's: then as much is spent too early as too late, and the average is right from the first second on.
-  void begin(const Limit& limit, double most_pace) {
-    change(limit, most_pace);
+  void begin(const Limit& limit, double most_pace, Nanos tick, Nanos now) {
+    most_pace_ = most_pace;
+    pace_ = most_pace;
+    tick_ = tick;
+    expects_ = false;
+    change(limit);
     tokens_ = window() / 2;
+    begin_window(now);
   }
 
   // What was spent too much remains to be repaid.
-  void change(const Limit& limit, double most_pace) {
+  void change(const Limit& limit) {
     limit_ = limit;
-    most_pace_ = most_pace;
-    pace_ = most_pace;
     tokens_ = std::min(tokens_, capacity());
   }
 
-  // `spent` is CPU time since the last call, `elapsed` wall time. `running`: the members could run all of that time.
-  void settle(Nanos elapsed, Nanos spent, bool running) {
+  // `spent` is CPU time since the last call, `elapsed` wall time.
+  void settle(Nanos elapsed, Nanos spent) {
     tokens_ = std::min(tokens_ + limit_.rate * static_cast<double>(elapsed), capacity()) - static_cast<double>(spent);
-    if (!running || elapsed <= 0) return;
-    // A process that shares its CPU with others seems slow, and may be fast the next moment: never below one CPU.
-    pace_ = std::clamp(static_cast<double>(spent) / static_cast<double>(elapsed), 1.0, most_pace_);
+    spent_in_window_ += spent;
+    if (closing_) learn();
+  }
+
+  void begin_window(Nanos now) {
+    window_began_ = now;
+    spent_in_window_ = 0;
+    closing_ = false;
+  }
+  // The members have been sent SIGSTOP. What the window really cost is known at the next `settle`.
+  void end_window(Nanos now) {
+    window_length_ = now - window_began_;
+    closing_ = true;
+  }
+
+  // What was probably spent since the clocks were brought up to date, by those that used their last window.
+  double unseen(Nanos now) const {
+    if (!expects_) return 0;
+    const double expected = pace_ * static_cast<double>(now - window_began_) - static_cast<double>(spent_in_window_);
+    return std::clamp(expected, 0.0, pace_ * static_cast<double>(tick_));
   }
 
   // So few tokens that another look would cost more than they are worth. They are not lost: it runs again that much earlier.
-  bool exhausted() const { return tokens_ <= slack(); }
-  bool full() const { return tokens_ >= capacity() * 0.999; }
+  bool exhausted(Nanos now) const { return tokens_ - unseen(now) <= slack(); }
   // Enough for a run window.
   bool earned() const { return tokens_ >= window(); }
 
-  // How long until then, for members that spend nothing.
-  Nanos until_earned() const { return earned() ? 0 : static_cast<Nanos>((window() - tokens_) / limit_.rate) + 1; }
-  // How long until nothing is left, if they spend at the pace at which they were seen to. kNever: the limit is above that.
-  Nanos until_exhausted() const {
-    if (exhausted()) return 0;
-    const double loss = pace_ - limit_.rate;
+  // How long until then, for members that spend nothing any more.
+  Nanos until_earned(Nanos now) const {
+    const double missing = window() - tokens_ + (closing_ ? unseen(now) : 0);
+    return missing <= 0 ? 0 : static_cast<Nanos>(missing / limit_.rate) + 1;
+  }
+  // How long until nothing is left, at the pace at which they were seen to spend, but at least that of one busy thread: who shares its CPU
+  // with others seems slow, and may be fast the next moment. kNever: the limit is above that.
+  Nanos until_exhausted(Nanos now) const {
+    if (exhausted(now)) return 0;
+    const double loss = std::max(pace_, 1.0) - limit_.rate;
     if (loss <= 0) return kNever;
-    return static_cast<Nanos>(std::min((tokens_ - slack() / 2) / loss, 1e15));
+    return static_cast<Nanos>(std::min((tokens_ - unseen(now) - slack() / 2) / loss, 1e15));
   }
 
   double tokens() const { return tokens_; }
+  // CPUs that the members use when they run, as seen.
+  double pace() const { return pace_; }
   const Limit& limit() const { return limit_; }
   // CPU time of one run window: half of the burst, so that a sleep does not cost tokens at once.
-  double window() const { return std::max(burst() / 2, static_cast<double>(limit_.min_run) * pace_); }
+  double window() const { return std::max(burst() / 2, static_cast<double>(limit_.min_run) * std::max(pace_, 1.0)); }
   double capacity() const { return std::max(burst(), 2 * window()); }
 
  private:
+  // Of a window: below this it was not used, and the next one is ended only when it is seen to be.
+  static constexpr double kHardlyUsed = 0.05;
+  static constexpr double kLeastPace = 0.25;
+
   double burst() const { return limit_.rate * static_cast<double>(limit_.burst); }
   double slack() const { return std::min(window() / 16, 100.0 * kMicrosecond); }
+  void learn() {
+    closing_ = false;
+    const double pace = static_cast<double>(spent_in_window_) / static_cast<double>(std::max<Nanos>(window_length_, 1));
+    expects_ = pace > kHardlyUsed;
+    pace_ = std::clamp(pace, kLeastPace, most_pace_);
+  }
 
   Limit limit_;
   double tokens_ = 0;
   double most_pace_ = 1;  // most CPUs that the members can use at once
-  double pace_ = 1;       // CPUs that they use when they run, as seen
+  double pace_ = 1;
+  Nanos tick_ = 0;
+  bool expects_ = false;  // they used their last window
+  bool closing_ = false;
+  Nanos window_began_ = 0;
+  Nanos window_length_ = 0;
+  Nanos spent_in_window_ = 0;
 };
 
 }  // namespace hobble

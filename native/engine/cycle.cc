@@ -56,7 +56,11 @@ Nanos Lane::serve_due(Nanos now) {
       counters_.spun.add(gap);
     }
     if (wake_began_ == 0 || now - wake_began_ > kMillisecond) wake_began_ = now;
-    Target& target = *heap_.top();
+    if (heap_.top()->sort == Timed::Sort::kPool) {
+      now = admit_from(static_cast<TargetPool&>(*heap_.top()), now);
+      continue;
+    }
+    Target& target = static_cast<Target&>(*heap_.top());
     if (!target.cyclic()) {
       now = serve_limited(target, now);
     } else {
@@ -68,6 +72,7 @@ Nanos Lane::serve_due(Nanos now) {
 
 Nanos Lane::begin_stop(Target& target, Nanos deadline, Nanos now) {
   if (target.levels_stopped == 0) {
+    if (target.allowance.spare_idle && spares_idle(target, now)) return now;
     if (!target.first_window) counters_.lateness.record(now - deadline);
     const int stretch = stretch_.load(std::memory_order_relaxed);
     target.resume_by.set(std::max(target.start + target.cycle.period() * stretch, now + target.cycle.stop * stretch));
@@ -109,7 +114,14 @@ Nanos Lane::finish_stop(Target& target, Nanos now, Nanos after) {
   if (target.kind.get() != TargetKind::kProcess) ask_for_reading(target, now);
   const bool had_turn = target.has_turn;
   give_turn_back(target);
+  TargetPool* const pool = target.allowance.pool;
+  if (target.allowance.meters()) {
+    settle(target, now);
+    target.budget.end_window(now);
+  }
+  if (pool != nullptr) take_grant_back(target);
   if (target.members.empty()) note_empty(target);  // may end the target: nothing may be done with it after this
+  if (pool != nullptr) return admit_from(*pool, after);
   return had_turn ? admit_waiting(after) : after;
 }
 
@@ -149,6 +161,14 @@ Nanos Lane::begin_run(Target& target, Nanos deadline, Nanos now) {
     heap_.move(&target, target.start);
     return now;
   }
+  if (target.allowance.meters()) settle(target, now);
+  if (target.allowance.limit.rate > 0 && postpone_overspent(target, now)) return now;
+  if (target.allowance.pool != nullptr) {
+    heap_.remove(&target);
+    target.waiting_since.set(target.halted);
+    wait_for_turn(target);
+    return admit_from(*target.allowance.pool, now);
+  }
   if (!take_turn(target)) {
     heap_.remove(&target);
     waiting_.append(&target);
@@ -177,6 +197,7 @@ void Lane::enter_run(Target& target, Nanos deadline, Nanos now) {
   target.first_window = false;
   target.deferred = false;
   target.continued = now;
+  if (target.allowance.meters()) target.budget.begin_window(now);
   target.window = target.cycle.run * stretch_.load(std::memory_order_relaxed);
   set_state(target, TargetState::kRunning);
 }
@@ -200,36 +221,40 @@ Nanos Lane::admit_waiting(Nanos now) {
   while (!waiting_.empty() && take_turn(*waiting_.first())) {
     Target& target = *waiting_.first();
     waiting_.remove(&target);
-    target.waiting_since.set(0);
-    if (!target.cyclic()) {
-      heap_.push(kNever, &target);
-      settle(target, now);
-      run_limited(target, now);
-      now = monotonic_now();
-      continue;
-    }
-    // Whose turn comes in the very moment when another's ends has hardly waited.
-    target.deferred = now - target.start > kShortestWindow;
-    if (target.deferred) {
-      target.deferred_windows.add(1);
-      counters_.deferred_windows.add(1);
-    }
-    const Nanos period = target.cycle.period() * stretch_.load(std::memory_order_relaxed);
-    const Nanos missed = (now - target.start) / period;
-    if (missed > 0) {
-      target.start += missed * period;
-      target.skipped_windows.add(static_cast<uint64_t>(missed));
-      counters_.skipped_windows.add(static_cast<uint64_t>(missed));
-      counters_.cap_exceeded.set(true);
-    }
-    enter_run(target, target.deferred ? now : target.start, now);
-    const Nanos after = monotonic_now();
-    learn_cost(target, after - now, target.members.size(), true);
-    heap_.push(now + target.window - lead(target), &target);
-    if (target.members.empty()) note_empty(target);
-    now = after;
+    now = run_waiting(target, now);
   }
   return now;
+}
+
+// Its turn has come. It is in no heap.
+Nanos Lane::run_waiting(Target& target, Nanos now) {
+  target.waiting_since.set(0);
+  if (!target.cyclic()) {
+    heap_.push(kNever, &target);
+    settle(target, now);
+    run_limited(target, now);
+    return monotonic_now();
+  }
+  // Whose turn comes in the very moment when another's ends has hardly waited.
+  target.deferred = now - target.start > kShortestWindow;
+  if (target.deferred) {
+    target.deferred_windows.add(1);
+    counters_.deferred_windows.add(1);
+  }
+  const Nanos period = target.cycle.period() * stretch_.load(std::memory_order_relaxed);
+  const Nanos missed = (now - target.start) / period;
+  if (missed > 0) {
+    target.start += missed * period;
+    target.skipped_windows.add(static_cast<uint64_t>(missed));
+    counters_.skipped_windows.add(static_cast<uint64_t>(missed));
+    if (target.allowance.pool == nullptr) counters_.cap_exceeded.set(true);
+  }
+  enter_run(target, target.deferred ? now : target.start, now);
+  const Nanos after = monotonic_now();
+  learn_cost(target, after - now, target.members.size(), true);
+  heap_.push(now + target.window - lead(target), &target);
+  if (target.members.empty()) note_empty(target);
+  return after;
 }
 
 void Lane::learn_cost(Target& target, Nanos took, uint32_t signalled, bool continued) {
@@ -237,7 +262,7 @@ void Lane::learn_cost(Target& target, Nanos took, uint32_t signalled, bool conti
   if (!continued) return;
   // Several times in a row: a single long one may be the host's doing.
   target.slow_in_a_row = took > kSlowSignal ? target.slow_in_a_row + 1 : 0;
-  if (options_.reports_slow_targets && target.slow_in_a_row == kSlowInARow && !target.slow_noted) {
+  if (options_.reports_slow_targets && target.allowance.pool == nullptr && target.slow_in_a_row == kSlowInARow && !target.slow_noted) {
     target.slow_noted = true;
     send_note(target.slow_note, &target);
   }

@@ -149,6 +149,21 @@ void Engine::update(uint64_t id, const TargetSpec& spec) { scout_->post({.kind =
 
 void Engine::release(uint64_t id) { scout_->post({.kind = Request::Kind::kRelease, .target = id}); }
 
+uint64_t Engine::add_pool(const PoolTerms& terms) {
+  TargetPool* const pool = scout_->reserve_pool();
+  if (pool == nullptr) return 0;
+  scout_->post({.kind = Request::Kind::kSetPool, .pool = pool, .pool_terms = terms});
+  return pool->id.get();
+}
+
+void Engine::update_pool(uint64_t id, const PoolTerms& terms) {
+  if (TargetPool* const pool = find_pool(id)) scout_->post({.kind = Request::Kind::kSetPool, .pool = pool, .pool_terms = terms});
+}
+
+void Engine::end_pool(uint64_t id) {
+  if (TargetPool* const pool = find_pool(id)) scout_->post({.kind = Request::Kind::kEndPool, .pool = pool});
+}
+
 void Engine::pause() {
   scout_->request_mode(Lane::Mode::kPaused);
   scout_->wait_for_mode(kPatience);

@@ -71,6 +71,12 @@ class Engine {
   uint64_t add(const TargetSpec& spec);
   void update(uint64_t id, const TargetSpec& spec);
   void release(uint64_t id);
+  // 0 when there is no room for another pool.
+  uint64_t add_pool(const PoolTerms& terms);
+  void update_pool(uint64_t id, const PoolTerms& terms);
+  // It ends with the last target that names it.
+  void end_pool(uint64_t id);
+  TargetPool* find_pool(uint64_t id) { return scout_->find_pool(id); }
   // Return when everything is resumed, or cycling again.
   void pause();
   void resume();

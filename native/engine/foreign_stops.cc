@@ -23,10 +23,13 @@ constexpr double kMostTwice = 200;
 constexpr Nanos kHeldLook = 50 * kMillisecond;
 constexpr Nanos kFirstLook = 5 * kMillisecond;
 constexpr Nanos kNearestLook = kMillisecond;
-// Looks at a target under a limit that was stopped not long ago, and at one that was not.
+// Looks at a target without a cycle, until it has not been stopped for so long.
 constexpr Nanos kLimitIdle = 1 * kSecond;
 constexpr Nanos kLimitLook = 10 * kMillisecond;
-constexpr Nanos kLimitIdleLook = 1 * kSecond;
+// Looks at a target of a pool, for each target of it: 400 a second for all of them together.
+constexpr Nanos kPoolLook = 2500 * kMicrosecond;
+constexpr Nanos kLeastPoolLook = 50 * kMillisecond;
+constexpr Nanos kMostPoolLook = 5 * kSecond;
 // Members whose file stays open between looks. Each takes a descriptor, and some 5 KiB of the kernel's memory.
 constexpr size_t kMostFiles = 2048;
 
@@ -41,7 +44,9 @@ Nanos thread_cpu_now() {
 Nanos Scout::next_look() const { return looks_.empty() ? kNever : looks_.top().at; }
 
 void Scout::watch_for_foreign_stops(const Record& record, Nanos now) {
-  if (options_.respect_foreign_stops) looks_.push({.at = now + kFirstLook, .target = record.target->id.get()});
+  if (!options_.respect_foreign_stops) return;
+  record.target->watched.set(true);
+  looks_.push({.at = now + (record.spec.cycle.run > 0 ? kFirstLook : 0), .target = record.target->id.get()});
 }
 
 void Scout::look_for_foreign_stops(Nanos now) {
@@ -53,6 +58,10 @@ void Scout::look_for_foreign_stops(Nanos now) {
     if (found == records_.end() || found->second->retired) continue;
     Record& record = *found->second;
     look_at(record);
+    if (record.spec.cycle.run == 0 && !stops_now_and_then(*record.target, monotonic_now())) {
+      record.target->watched.set(false);
+      continue;
+    }
     looks_.push({.at = time_of_next_look(record, monotonic_now()), .target = id});
   }
 }
@@ -108,12 +117,21 @@ void Scout::let_go(Member& member) {
   events_.push({.type = Event::Type::kUnheld, .target = target.id.get(), .pid = member.process.pid()});
 }
 
-// While it is stopped, shortly before it runs again. A stop window begins when the limit is spent, which nobody can foretell: while it
-// runs, often enough to see the window before it ends, and rarely when it is not stopped at all.
+// Without a cycle: was it stopped lately? The lane tells when it is stopped again.
+bool Scout::stops_now_and_then(const Target& target, Nanos now) {
+  const TargetState state = target.state.get();
+  return target.held_members.get() > 0 || state == TargetState::kStopped || state == TargetState::kWaiting ||
+         now - target.resume_by.get() < kLimitIdle;
+}
+
+// While it is stopped, shortly before it runs again. While it runs nobody can foretell when its limit will be spent: often enough to see
+// the stop window before it ends. Whose turn it is in a pool cannot be foretold either.
 Nanos Scout::time_of_next_limit_look(const Record& record, Nanos now) const {
+  if (const TargetPool* const pool = record.spec.allowance.pool) {
+    return now + std::clamp(static_cast<Nanos>(pool->uses) * kPoolLook, kLeastPoolLook, kMostPoolLook);
+  }
   const Nanos resume = record.target->resume_by.get();
-  if (resume > now + kLead + kNearestLook) return resume - kLead;
-  return now + (now - resume < kLimitIdle ? kLimitLook : kLimitIdleLook);
+  return resume > now + kLead + kNearestLook ? resume - kLead : now + kLimitLook;
 }
 
 Nanos Scout::time_of_next_look(const Record& record, Nanos now) const {

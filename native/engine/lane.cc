@@ -129,6 +129,7 @@ void Lane::run() {
   if (options_.concurrency > 0) cap_ = options_.concurrency;
   if (options_.concurrency == 0 && !scheduling_.fifo) cap_ = usable_cpus() > 2 ? usable_cpus() - 1 : 1;
   cpus_ = host_cpus();
+  tick_ = kernel_tick();
   counters_.signal_cost.set(5 * kMicrosecond);
   // Held to the end: the kernel tells the guardian when this thread dies with it.
   if (options_.mark != nullptr) pthread_mutex_lock(&options_.mark->alive);
@@ -232,6 +233,14 @@ void Lane::obey_commands(int most) {
 }
 
 void Lane::obey(Command& command) {
+  if (command.kind == Command::Kind::kSetPool) {
+    set_pool(*command.pool, command.pool_terms, monotonic_now());
+    return;
+  }
+  if (command.kind == Command::Kind::kEndPool) {
+    if (command.pool->queued()) heap_.remove(command.pool);
+    return;
+  }
   Target& target = *command.target;
   switch (command.kind) {
     case Command::Kind::kAdd:
@@ -259,6 +268,8 @@ void Lane::obey(Command& command) {
       break;
     case Command::Kind::kDetach:
       if (!target.retiring) leave(target, Note::Kind::kTargetDetached, command.reason);
+      break;
+    default:
       break;
   }
 }

@@ -49,6 +49,11 @@ struct LaneCounters {
   EngineHistogram lateness, run_error, stop_error, wake_latency;
 };
 
+// Less CPU time than this between two looks is not work: the clock of a stopped or sleeping process may still move a little.
+constexpr Nanos kHardlySpent = 10 * kMicrosecond;
+// A deadline nearer than this is served at once, by the same reading of the time: whoever waits for tokens waits longer.
+constexpr Nanos kShortestWait = 20 * kMicrosecond;
+
 class Lane {
  public:
   enum class Mode : uint32_t { kCycling, kPaused, kClosed };
@@ -87,7 +92,7 @@ class Lane {
   Command* abandoned();
 
  private:
-  using Heap = DeadlineHeap<Target>;
+  using Heap = DeadlineHeap<Timed>;
 
   static void* run_thread(void* lane);
   void run();
@@ -113,15 +118,36 @@ class Lane {
   bool take_turn(Target& target);
   void give_turn_back(Target& target);
   Nanos admit_waiting(Nanos now);
+  Nanos run_waiting(Target& target, Nanos now);
   // limiting.cc: limits
+  void begin_metering(Target& target, Nanos now);
+  void end_metering(Target& target);
   void begin_limit(Target& target, Nanos now);
-  void settle(Target& target, Nanos now);
+  Nanos settle(Target& target, Nanos now);
   Nanos serve_limited(Target& target, Nanos now);
-  Nanos look_at_spending(Target& target, Nanos now);
+  Nanos look_at_spending(Target& target, Nanos spent, Nanos elapsed, Nanos now);
+  Nanos finish_limited_stop(Target& target, Nanos now, Nanos after);
   Nanos run_if_earned(Target& target, Nanos now);
   void run_limited(Target& target, Nanos now);
+  void note_stops(Target& target);
   Nanos next_look(const Target& target, Nanos now) const;
+  Nanos share_wake_up(const Target& target, Nanos interval, Nanos now) const;
   void count_gone(Member& member) const;
+  bool spares_idle(Target& target, Nanos now);
+  bool postpone_overspent(Target& target, Nanos now);
+  // pool_turns.cc: pools
+  void set_pool(TargetPool& pool, const PoolTerms& terms, Nanos now);
+  void settle_pool(TargetPool& pool, Nanos now);
+  void charge_pool(Target& target, Nanos spent, Nanos now);
+  double turn_tokens(const Target& target) const;
+  bool give_grant(Target& target);
+  void take_grant_back(Target& target);
+  void wait_for_turn(Target& target);
+  void leave_queue(Target& target);
+  void ask_pool(TargetPool& pool, Nanos now);
+  Nanos admit_from(TargetPool& pool, Nanos now);
+  bool goes_on_in_pool(Target& target, Nanos spent, Nanos elapsed, Nanos now);
+  Nanos next_pool_look(const Target& target, Nanos now) const;
   void learn_cost(Target& target, Nanos took, uint32_t signalled, bool continued);
   void look_at_demand(Target& target);
   // lane_targets.cc: targets that come, change and go; their members' signals
@@ -154,10 +180,12 @@ class Lane {
   List<Target, &Target::all> targets_;
   List<Target, &Target::waiting> waiting_;
   WakeMargin margin_;
-  int cpus_ = 1;  // that this process, and so most probably its targets, may use
-  int cap_ = 0;   // 0 = none
+  Nanos tick_ = 0;  // of the kernel
+  int cpus_ = 1;    // that this process, and so most probably its targets, may use
+  int cap_ = 0;     // 0 = none
   bool cap_spares_idle_ = false;
-  int running_ = 0;  // targets that count for the cap and are in their run window
+  int metering_ = 0;  // targets whose CPU clocks are read
+  int running_ = 0;   // targets that count for the cap and are in their run window
   Nanos armed_for_ = kNever;
   Nanos wake_began_ = 0;  // first signal of this wake-up; economy: the base of all its run windows
   Nanos spin_left_ = 0;

@@ -69,6 +69,7 @@ void Lane::unpause(Target& target, Nanos now) {
     begin_limit(target, now);
     return;
   }
+  if (target.allowance.meters()) begin_metering(target, now);
   target.first_window = true;
   target.deferred = false;
   target.stop_before = -1;
@@ -87,12 +88,18 @@ Nanos Lane::start_before_first(const Target& target, Nanos now) const {
 
 void Lane::pause(Target& target) {
   continue_members(target);
-  if (target.queued()) heap_.remove(&target);
-  if (target.phase_state == TargetState::kWaiting) waiting_.remove(&target);
+  if (target.phase_state != TargetState::kWaiting) {
+    if (target.queued()) heap_.remove(&target);
+  } else if (target.allowance.pool != nullptr) {
+    leave_queue(target);
+  } else {
+    waiting_.remove(&target);
+  }
   target.waiting_since.set(0);
   target.levels_stopped = 0;
   target.stopped_since.set(0);
   give_turn_back(target);
+  if (target.metering) end_metering(target);
   set_state(target, TargetState::kPaused);
 }
 

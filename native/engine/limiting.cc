@@ -17,24 +17,56 @@ constexpr Nanos kLookShare = 20;
 constexpr Nanos kFarthestLook = 1 * kSecond;
 constexpr Nanos kIdleShare = 8;
 constexpr Nanos kNotYetIdle = 20 * kMillisecond;
-// Less than this between two looks is not work: the clock of a stopped or sleeping process may still move a little.
-constexpr Nanos kHardlySpent = 10 * kMicrosecond;
+// Looks that far away are put on a grid, on which about so many share a wake-up.
+constexpr Nanos kLongLook = 100 * kMillisecond;
+constexpr Nanos kLooksTogether = 100;
+constexpr Nanos kFinestLookGrid = 5 * kMillisecond;
+constexpr Nanos kCoarsestLookGrid = 250 * kMillisecond;
+// How long the guardian lets a member of a pool wait for its turn, if this thread hangs.
+constexpr Nanos kPoolPatience = 1 * kSecond;
+// A sleeping process uses 10 to 20 us for being stopped and continued.
+constexpr Nanos kIdleCpu = 50 * kMicrosecond;
 
 }  // namespace
 
-// It runs until it has spent too much.
-void Lane::begin_limit(Target& target, Nanos now) {
+// From now on its members' CPU clocks count.
+void Lane::begin_metering(Target& target, Nanos now) {
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
     member->cpu_seen = std::max(member->cpu_seen, cpu_time(member->process.pid()));
   }
+  const Limit& own = target.allowance.limit;
+  target.budget.begin(own.rate > 0 ? own : Limit{.rate = kMostRate}, cpus_, tick_, now);
+  target.metering = true;
+  target.metering_periods.add(1);
+  ++metering_;
+  target.missed_seen = target.missed.get();
   target.spent_by_gone = 0;
-  target.budget.begin(target.allowance.limit, cpus_);
   target.settled = now;
   target.busy_at = now;
+  TargetPool* const pool = target.allowance.pool;
+  if (pool == nullptr) return;
+  target.virtual_time = pool->virtual_time;
+  pool->targets.add(1);
+}
+
+void Lane::end_metering(Target& target) {
+  target.metering = false;
+  --metering_;
+  TargetPool* const pool = target.allowance.pool;
+  if (pool == nullptr) return;
+  take_grant_back(target);
+  pool->targets.set(pool->targets.get() - 1);
+  ask_pool(*pool, monotonic_now());
+}
+
+// It runs until it has spent too much.
+void Lane::begin_limit(Target& target, Nanos now) {
+  begin_metering(target, now);
   target.continued = now;
-  target.busy_at = now;  // it could not spend anything while it was stopped
   set_state(target, TargetState::kRunning);
-  heap_.push(next_look(target, now), &target);
+  // Who was seen to run when it was added, and joins a pool in which others wait, waits too.
+  const bool contested = target.allowance.pool != nullptr && !target.allowance.pool->queue.empty() && target.counts_for_cap;
+  heap_.push(contested ? now : next_look(target, now), &target);
   if (target.members.empty()) {
     note_empty(target);
   } else {
@@ -42,9 +74,10 @@ void Lane::begin_limit(Target& target, Nanos now) {
   }
 }
 
-// Takes what its members spent since the last time out of its budget.
-void Lane::settle(Target& target, Nanos now) {
-  Nanos spent = std::exchange(target.spent_by_gone, 0);
+// Takes what its members spent since the last time out of its budget and its pool's.
+Nanos Lane::settle(Target& target, Nanos now) {
+  const Nanos missed = target.missed.get();
+  Nanos spent = std::exchange(target.spent_by_gone, 0) + missed - std::exchange(target.missed_seen, missed);
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
     const Nanos clock = cpu_time(member->process.pid());
     if (clock <= member->cpu_seen) continue;
@@ -53,52 +86,90 @@ void Lane::settle(Target& target, Nanos now) {
   }
   const Nanos elapsed = now - target.settled;
   target.settled = now;
-  target.budget.settle(elapsed, spent, target.phase_state == TargetState::kRunning && target.levels_stopped == 0);
+  target.budget.settle(elapsed, spent);
+  if (target.allowance.pool != nullptr) charge_pool(target, spent, now);
   if (spent > kHardlySpent) target.busy_at = now;
   target.metered.add(elapsed);
   target.spent.add(spent);
+  return spent;
 }
 
 // The clock of a process that has exited can be read until its parent has collected it.
 void Lane::count_gone(Member& member) const {
-  if (member.target->allowance.limit.rate == 0) return;
-  member.target->spent_by_gone += std::max<Nanos>(0, cpu_time(member.process.pid()) - member.cpu_seen);
+  Target& target = *member.target;
+  if (!target.allowance.meters()) return;
+  const Nanos clock = std::max(member.cpu_seen, cpu_time(member.process.pid()));
+  if (target.metering) target.spent_by_gone += clock - member.cpu_seen;
+  target.gone_cpu.add(clock - member.cpu_base);
 }
 
 Nanos Lane::serve_limited(Target& target, Nanos now) {
-  settle(target, now);
-  return target.phase_state == TargetState::kRunning ? look_at_spending(target, now) : run_if_earned(target, now);
+  const Nanos elapsed = now - target.settled;
+  const Nanos spent = settle(target, now);
+  return target.phase_state == TargetState::kRunning ? look_at_spending(target, spent, elapsed, now) : run_if_earned(target, now);
 }
 
-Nanos Lane::look_at_spending(Target& target, Nanos now) {
+Nanos Lane::look_at_spending(Target& target, Nanos spent, Nanos elapsed, Nanos now) {
+  const bool exhausted = target.budget.exhausted(now);
   if (target.levels_stopped == 0) {
-    if (!target.budget.exhausted()) {
+    if (!exhausted && (target.allowance.pool == nullptr || goes_on_in_pool(target, spent, elapsed, now))) {
       heap_.move(&target, next_look(target, now));
       return now;
     }
-    target.resume_by.set(now + target.budget.until_earned());
+    target.resume_by.set(now + (exhausted ? target.budget.until_earned(now) : kPoolPatience));
   }
   Nanos after = now;
-  if (!stop_next_level(target, now, target.budget.until_earned() / 4, after)) return after;
+  const bool all = stop_next_level(target, now, exhausted ? target.budget.until_earned(now) / 4 : kPoolPatience, after);
+  return all ? finish_limited_stop(target, now, after) : after;
+}
+
+// Every member has been sent SIGSTOP, the last of them at `now`.
+Nanos Lane::finish_limited_stop(Target& target, Nanos now, Nanos after) {
   target.ran.add(now - target.continued);
+  const bool exhausted = target.budget.exhausted(now);
+  target.budget.end_window(now);
   target.halted = now;
   target.stopped_since.set(now);
-  set_state(target, TargetState::kStopped);
-  heap_.move(&target, now + target.budget.until_earned());
+  TargetPool* const pool = target.allowance.pool;
+  if (pool != nullptr) take_grant_back(target);
+  if (pool != nullptr && !exhausted) {
+    heap_.remove(&target);
+    wait_for_turn(target);
+  } else {
+    set_state(target, TargetState::kStopped);
+    heap_.move(&target, now + std::max(kShortestWait, target.budget.until_earned(now)));
+  }
+  note_stops(target);
   if (target.kind.get() != TargetKind::kProcess) ask_for_reading(target, now);
   const bool had_turn = target.has_turn;
   give_turn_back(target);
   if (target.members.empty()) note_empty(target);  // may end the target: nothing may be done with it after this
+  if (pool != nullptr) return admit_from(*pool, after);
   return had_turn ? admit_waiting(after) : after;
+}
+
+// Who is stopped now and then must be looked at for stops of others; who never is, need not.
+void Lane::note_stops(Target& target) {
+  if (target.watched.get()) {
+    target.stops_noted = false;
+  } else if (!target.stops_noted) {
+    target.stops_noted = true;
+    send_note(target.stops_note, &target);
+  }
 }
 
 Nanos Lane::run_if_earned(Target& target, Nanos now) {
   if (!target.budget.earned()) {
     // What ran on for a moment after its SIGSTOP, or was continued by somebody else.
-    const Nanos moment = now + target.budget.until_earned();
+    const Nanos moment = now + std::max(kShortestWait, target.budget.until_earned(now));
     renew_leases(target, moment);
     heap_.move(&target, moment);
     return now;
+  }
+  if (target.allowance.pool != nullptr) {
+    heap_.remove(&target);
+    wait_for_turn(target);
+    return admit_from(*target.allowance.pool, now);
   }
   if (!take_turn(target)) {
     heap_.remove(&target);
@@ -119,6 +190,8 @@ void Lane::run_limited(Target& target, Nanos now) {
   target.cycles.add(1);
   target.stopped_since.set(0);
   target.continued = now;
+  target.budget.begin_window(now);
+  target.busy_at = now;  // it could not spend anything while it was stopped
   set_state(target, TargetState::kRunning);
   heap_.move(&target, next_look(target, now));
   if (target.members.empty()) note_empty(target);
@@ -128,8 +201,57 @@ void Lane::run_limited(Target& target, Nanos now) {
 Nanos Lane::next_look(const Target& target, Nanos now) const {
   const Nanos least = std::max(kNearestLook, target.members.size() * kLookCost * kLookShare);
   const Nanos idle = (now - target.busy_at - kNotYetIdle) / kIdleShare;
-  const Nanos interval = std::clamp(std::max(target.budget.until_exhausted(), idle), least, std::max(least, kFarthestLook));
-  return now + interval;
+  Nanos interval = target.budget.until_exhausted(now);
+  if (target.allowance.pool != nullptr) interval = std::min(interval, next_pool_look(target, now));
+  interval = std::max(std::max(interval, idle), least);
+  return interval < kLongLook ? now + interval : now + share_wake_up(target, std::min(interval, kFarthestLook), now);
+}
+
+// Idle targets are looked at together: a wake-up takes as long as 40 looks. Each has an interval of its own, a little shorter than asked,
+// so that those that were added together do not stay together.
+Nanos Lane::share_wake_up(const Target& target, Nanos interval, Nanos now) const {
+  const Nanos grid = std::clamp(kSecond * kLooksTogether / std::max(metering_, 1), kFinestLookGrid, kCoarsestLookGrid);
+  const auto turn = static_cast<double>((reinterpret_cast<uintptr_t>(&target) / sizeof(Target)) % 64) / 64;
+  const auto shorter = static_cast<Nanos>(static_cast<double>(interval) * (1 - turn / 4));
+  return next_occurrence(now + std::max(shorter, kLongLook) - std::min(grid, interval / 4), grid, 0) - now;
+}
+
+// A cycle that leaves idle targets alone: its run window is over, and it did not use it. The next look is at the end of the next one.
+bool Lane::spares_idle(Target& target, Nanos now) {
+  const Nanos elapsed = now - target.settled;
+  const Nanos spent = settle(target, now);
+  if (spent > std::max(kIdleCpu, elapsed / 100)) return false;
+  if (!target.members.empty()) note_ready(target);
+  const int stretch = stretch_.load(std::memory_order_relaxed);
+  const Nanos run = target.cycle.run * stretch;
+  const Nanos period = target.cycle.period() * stretch;
+  target.start += period;
+  if (target.start + run <= now) target.start = next_occurrence(now, period, target.offset);
+  // What follows is no run window that began with a signal.
+  target.first_window = true;
+  target.spared_windows.add(1);
+  const bool had_turn = target.has_turn;
+  give_turn_back(target);
+  heap_.move(&target, target.start + run);
+  if (target.allowance.pool != nullptr) {
+    take_grant_back(target);
+    ask_pool(*target.allowance.pool, now);
+  }
+  if (had_turn) admit_waiting(now);
+  return true;
+}
+
+// A cycle with a limit: a run window for which nothing was earned is left out.
+bool Lane::postpone_overspent(Target& target, Nanos now) {
+  if (!target.budget.exhausted(now)) return false;
+  const Nanos period = target.cycle.period() * stretch_.load(std::memory_order_relaxed);
+  const Nanos windows = std::max<Nanos>(now - target.start, 0) / period + 1;
+  target.start += windows * period;
+  target.deferred = true;
+  target.throttled_windows.add(static_cast<uint64_t>(windows));
+  renew_leases(target, target.start);
+  heap_.move(&target, target.start);
+  return true;
 }
 
 }  // namespace hobble

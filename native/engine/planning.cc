@@ -146,15 +146,22 @@ bool Scout::open_slow_lane() {
   return true;
 }
 
-// The main lane has let go of it, all members running: the slow lane takes it over.
+void Scout::move_to(Record& record, LaneName lane) {
+  post_to_lane(record, Command::Kind::kDetach);
+  record.moving = true;
+  record.moving_to = lane;
+}
+
+// One lane has let go of it, all members running: the other takes it over.
 void Scout::finish_move(Record& record) {
   record.moving = false;
   Member* const chain = record.target->members.first();
   record.target->members = {};
-  record.lane = kSlow;
+  // It may have joined a pool meanwhile.
+  record.lane = record.spec.allowance.pool != nullptr ? kMain : record.moving_to;
   for (const Member* member = chain; member != nullptr; member = member->siblings.next)
-    lanes_[kSlow]->watch_exit(const_cast<Member*>(member));
-  lanes_[kSlow]->prepare_for(records_.size() + 1);
+    lanes_[record.lane]->watch_exit(const_cast<Member*>(member));
+  lanes_[record.lane]->prepare_for(records_.size() + TargetPool::kMost + 1);
   post_to_lane(record, Command::Kind::kAdd, chain);
   if (record.release_asked) post_to_lane(record, Command::Kind::kRemove);
 }

@@ -97,6 +97,13 @@ std::optional<ProcessStat> parse_stat(std::string_view line) {
       case 9:
         good = parse_number(word, stat.flags);
         break;
+      case 16:
+      case 17: {
+        uint64_t ticks = 0;
+        good = parse_number(word, ticks);
+        stat.children_ticks += ticks;
+        break;
+      }
       case 20:
         good = parse_number(word, stat.threads);
         break;
@@ -213,10 +220,15 @@ pid_t thread_group_of(pid_t tid) {
   return parse_number(text.substr(start, text.find('\n', start) - start), group) ? group : 0;
 }
 
+int64_t tick_length() {
+  static const int64_t length = kSecond / sysconf(_SC_CLK_TCK);
+  return length;
+}
+
 uint64_t clock_ticks_now() {
   timespec now{};
   clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<uint64_t>(to_nanos(now) / (kSecond / sysconf(_SC_CLK_TCK)));
+  return static_cast<uint64_t>(to_nanos(now) / tick_length());
 }
 
 void for_each_process(const std::function<bool(pid_t)>& visit) { for_each_number("/proc", visit); }

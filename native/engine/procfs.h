@@ -23,6 +23,7 @@ struct ProcessStat {
   uint32_t flags = 0;
   uint32_t threads = 0;
   uint64_t start_ticks = 0;
+  uint64_t children_ticks = 0;  // CPU time of children that it has waited for, and of theirs
   std::string name;
 
   bool kernel_thread() const;
@@ -63,7 +64,10 @@ bool has_children_files();
 // Thread group (the process) that `tid` belongs to, 0 if there is none.
 pid_t thread_group_of(pid_t tid);
 
-// Now, as start times are told: in clock ticks (10 ms) after boot.
+// Of a clock tick, in nanoseconds: 10 ms.
+int64_t tick_length();
+
+// Now, as start times are told: in clock ticks after boot.
 uint64_t clock_ticks_now();
 
 // Calls `visit` for each process in /proc until it returns false.

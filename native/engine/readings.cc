@@ -1,5 +1,6 @@
 // Members that come: trees and groups are read again and again. Part of class Scout; everything here runs on the scout's thread.
 #include <algorithm>
+#include <utility>
 
 #include "engine/runtime_dir.h"
 #include "engine/scout.h"
@@ -15,6 +16,11 @@ constexpr Nanos kFullReadingInterval = 1 * kSecond;
 constexpr Nanos kReadingThinning = 10;
 // Each level of a tree is stopped a moment after the one above it; all below this one are stopped with it, still parents first.
 constexpr int kDeepestLevel = 7;
+
+void read_children_cpu(Member& member) {
+  const auto stat = member.state_file ? read_stat_fd(member.state_file.get()) : read_stat(member.process.pid());
+  if (stat) member.children_cpu = static_cast<Nanos>(stat->children_ticks) * tick_length();
+}
 
 }  // namespace
 
@@ -37,7 +43,11 @@ Member* Scout::make_members(Record& record, std::vector<Found> found) {
     member->lease = options_.leases->allocate(member->process.identity(), 0);
     member->cpu_at_add = std::max<Nanos>(0, cpu_time(member->process.pid()));
     // What a child spent before it was found was spent within the tree.
-    member->cpu_seen = born_here(record, one.stat) ? 0 : member->cpu_at_add;
+    const bool born = born_here(record, one.stat);
+    member->cpu_base = born ? 0 : member->cpu_at_add;
+    member->cpu_seen = member->cpu_base;
+    member->children_cpu = static_cast<Nanos>(one.stat.children_ticks) * tick_length();
+    member->children_base = born ? 0 : member->children_cpu;
     if (member->lease == nullptr || !lanes_[record.lane]->watch_exit(member)) {
       if (member->lease != nullptr) options_.leases->release(member->lease);
       member->~Member();
@@ -97,11 +107,29 @@ void Scout::read_members(Nanos now) {
 void Scout::read_record(Record& record, bool full) {
   if (record.retired || record.moving) return;
   auto found = find_new_members(record, full);
+  if (record.spec.allowance.meters()) count_missed(record);
   if (found.empty()) return;
   Member* const chain = make_members(record, std::move(found));
   if (chain == nullptr) return;
   count_rate(record, record.spec.cycle, record.members.size());
   post_to_lane(record, Command::Kind::kAppend, chain);
+}
+
+// Children that came and went between two looks are known by what their parents tell of those they have waited for. What the lane has
+// counted of them already is not counted twice: of two readings the lower one holds, because an exit reaches the lane at another moment
+// than the parent.
+void Scout::count_missed(Record& record) {
+  Target& target = *record.target;
+  Nanos missed = 0;
+  for (const Member* member : record.members) missed += member->children_cpu - member->children_base;
+  missed -= target.gone_cpu.get();
+  if (record.metering_periods != target.metering_periods.get()) {
+    record.metering_periods = target.metering_periods.get();
+    record.missed_offset = missed - target.missed.get();
+  }
+  missed -= record.missed_offset;
+  const Nanos lower = std::min(missed, std::exchange(record.missed_before, missed));
+  if (lower > target.missed.get()) target.missed.set(lower);
 }
 
 std::vector<Found> Scout::find_new_members(Record& record, bool full) {
@@ -121,6 +149,7 @@ std::vector<Found> Scout::find_new_members(Record& record, bool full) {
     // Still the same process: then those are its children, and not those of a successor of its PID.
     if (member->process.gone()) continue;
     member->cpu_at_read = cpu;
+    if (record.spec.allowance.meters()) read_children_cpu(*member);
     take(std::move(children));
   }
   if (record.spec.adopt_orphans) take(find_orphans(record.spec.identity.pid, options_.method, protection_, skip));

@@ -86,6 +86,12 @@ int usable_cpus() {
 
 int host_cpus() { return std::max(1, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN))); }
 
+// The coarse clock is brought up to date once a tick.
+Nanos kernel_tick() {
+  timespec resolution{};
+  return clock_getres(CLOCK_MONOTONIC_COARSE, &resolution) == 0 ? to_nanos(resolution) : 10 * kMillisecond;
+}
+
 int set_aside_cpu(cpu_set_t& others) {
   CPU_ZERO(&others);
   if (sched_getaffinity(0, sizeof others, &others) != 0 || CPU_COUNT(&others) < 2) return -1;

@@ -33,6 +33,9 @@ int usable_cpus();
 // CPUs that are there for anybody.
 int host_cpus();
 
+// Between two ticks of the scheduler (1 / CONFIG_HZ).
+Nanos kernel_tick();
+
 // All usable CPUs but one; unchanged when there is only one. Returns the one left out, or -1.
 int set_aside_cpu(cpu_set_t& others);
 

@@ -38,7 +38,12 @@ void Scout::handle(Note& note) {
   }
   const bool command_done = kind == Note::Kind::kCommandDone;
   auto* const target = command_done ? static_cast<Command*>(note.about)->target : static_cast<Target*>(note.about);
-  if (command_done) delete static_cast<Command*>(note.about);
+  if (command_done) {
+    const auto* const command = static_cast<const Command*>(note.about);
+    if (command->kind == Command::Kind::kEndPool) free_pool(*command->pool);
+    delete command;
+    if (target == nullptr) return;
+  }
   const auto found = records_.find(target->id.get());
   if (found == records_.end()) return;
   Record& record = *found->second;
@@ -56,10 +61,10 @@ void Scout::handle(Note& note) {
       if (record.members.empty()) post_to_lane(record, Command::Kind::kRemove, nullptr, EndReason::kExit);
       break;
     case Note::Kind::kTargetSlow:
-      if (!record.retired && !record.moving && open_slow_lane()) {
-        post_to_lane(record, Command::Kind::kDetach);
-        record.moving = true;
-      }
+      if (!record.retired && !record.moving && record.spec.allowance.pool == nullptr && open_slow_lane()) move_to(record, kSlow);
+      break;
+    case Note::Kind::kTargetStops:
+      if (!target->watched.get()) watch_for_foreign_stops(record, monotonic_now());
       break;
     case Note::Kind::kTargetDetached:
       finish_move(record);
@@ -157,6 +162,7 @@ void Scout::forget(Record& record) {
   if (record.spread) planner_.release(record.placement);
   signals_per_second_ -= record.signals_per_second;
   if (record.spec.kind != TargetKind::kProcess) --with_descendants_;
+  leave_pool(record.spec.allowance.pool);
   {
     const std::lock_guard lock(requests_mutex_);
     record.target->id.set(0);

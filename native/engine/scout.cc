@@ -206,6 +206,10 @@ void Scout::handle_requests() {
       case Request::Kind::kRelease:
         release(requests[i].target);
         break;
+      case Request::Kind::kSetPool:
+      case Request::Kind::kEndPool:
+        set_pool(requests[i]);
+        break;
     }
     if (i % kRequestsAtOnce == kRequestsAtOnce - 1) handle_notes();
   }
@@ -243,7 +247,8 @@ void Scout::add(const Request& request) {
     records_.emplace(request.target, std::move(owned));
   }
   if (request.spec.kind != TargetKind::kProcess) ++with_descendants_;
-  record.lane = choose_lane(*found);
+  use_pool(request.spec.allowance.pool);
+  record.lane = request.spec.allowance.pool != nullptr ? kMain : choose_lane(*found);
   target->counts_for_cap = std::any_of(found->begin(), found->end(), [](const Found& one) { return one.stat.state == 'R'; });
   Member* const chain = make_members(record, std::move(*found));
   if (chain == nullptr) {
@@ -254,9 +259,9 @@ void Scout::add(const Request& request) {
     return;
   }
   plan_phase(record);
-  lanes_[record.lane]->prepare_for(records_.size() + 1);
+  lanes_[record.lane]->prepare_for(records_.size() + TargetPool::kMost + 1);
   post_to_lane(record, Command::Kind::kAdd, chain);
-  watch_for_foreign_stops(record, monotonic_now());
+  if (request.spec.cycle.run > 0 || target->held_members.get() > 0) watch_for_foreign_stops(record, monotonic_now());
 }
 
 // A member whose exit has not been handled yet does not take its PID from a successor.
@@ -278,11 +283,18 @@ void Scout::update(const Request& request) {
     return;
   }
   record.spec.cycle = request.spec.cycle;
-  record.spec.allowance = request.spec.allowance;
+  use_pool(request.spec.allowance.pool);
+  leave_pool(std::exchange(record.spec.allowance, request.spec.allowance).pool);
   record.spec.phase_mode = request.spec.phase_mode;
   record.spec.phase = request.spec.phase;
   plan_phase(record);
-  if (!record.moving) post_to_lane(record, Command::Kind::kUpdate);
+  if (record.spec.cycle.run > 0 && !record.target->watched.get()) watch_for_foreign_stops(record, monotonic_now());
+  if (record.moving) return;
+  if (record.spec.allowance.pool != nullptr && record.lane != kMain) {
+    move_to(record, kMain);
+  } else {
+    post_to_lane(record, Command::Kind::kUpdate);
+  }
 }
 
 void Scout::release(uint64_t id) {

@@ -37,10 +37,12 @@ struct ScoutOptions {
 
 // From JavaScript's thread.
 struct Request {
-  enum class Kind : uint8_t { kAdd, kUpdate, kRelease };
+  enum class Kind : uint8_t { kAdd, kUpdate, kRelease, kSetPool, kEndPool };
   Kind kind = Kind::kAdd;
   uint64_t target = 0;
   TargetSpec spec;
+  TargetPool* pool = nullptr;  // kSetPool, kEndPool
+  PoolTerms pool_terms;
 };
 
 // Written by the scout twice a second.
@@ -65,6 +67,9 @@ class Scout {
 
   // Any thread. 0 when there is no room for another target.
   uint64_t reserve_target(const TargetSpec& spec);
+  // Any thread. Null when there is no room for another pool. It must be set before a target names it.
+  TargetPool* reserve_pool();
+  TargetPool* find_pool(uint64_t id);
   void post(const Request& request);
   void request_mode(Lane::Mode mode);
   bool wait_for_mode(Nanos patience);
@@ -96,11 +101,15 @@ class Scout {
     bool spread = false;
     bool ready = false;
     bool retired = false;
-    bool moving = false;         // on its way to the slow lane: no command may be posted
+    bool moving = false;  // on its way to another lane: no command may be posted
+    LaneName moving_to = kSlow;
     bool release_asked = false;  // while it was moving
     std::optional<Error> failure;
     double signals_per_second = 0;
-    uint64_t added_ticks = 0;  // clock ticks after boot, as start times are
+    uint32_t metering_periods = 0;  // the last one in which it was read
+    Nanos missed_before = 0;        // by the last reading
+    Nanos missed_offset = 0;        // what was missed while nothing counted
+    uint64_t added_ticks = 0;       // clock ticks after boot, as start times are
   };
   struct Look {
     Nanos at = 0;
@@ -116,6 +125,11 @@ class Scout {
   bool taken(pid_t pid) const;
   void update(const Request& request);
   void release(uint64_t id);
+  void set_pool(const Request& request);
+  void use_pool(TargetPool* pool);
+  void leave_pool(TargetPool* pool);
+  void end_pool_if_unused(TargetPool& pool);
+  void free_pool(TargetPool& pool);
   void post_to_lane(Record& record, Command::Kind kind, Member* chain = nullptr, EndReason reason = EndReason::kReleased);
   // retirement.cc: what comes back
   void handle_notes();
@@ -139,6 +153,7 @@ class Scout {
   void read_members(Nanos now);
   std::vector<Found> find_new_members(Record& record, bool full);
   void read_record(Record& record, bool full);
+  static void count_missed(Record& record);
   // foreign_stops.cc: what others stopped
   void watch_for_foreign_stops(const Record& record, Nanos now);
   Nanos next_look() const;
@@ -147,6 +162,7 @@ class Scout {
   void look_at(Member& member);
   void hold(Member& member, bool traced);
   void let_go(Member& member);
+  static bool stops_now_and_then(const Target& target, Nanos now);
   Nanos time_of_next_limit_look(const Record& record, Nanos now) const;
   Nanos time_of_next_look(const Record& record, Nanos now) const;
   // planning.cc: cost, phase, lane
@@ -157,6 +173,7 @@ class Scout {
   void measure(Nanos now);
   LaneName choose_lane(const std::vector<Found>& found);
   bool open_slow_lane();
+  void move_to(Record& record, LaneName lane);
   void finish_move(Record& record);
 
   ScoutOptions options_;
@@ -165,9 +182,12 @@ class Scout {
   std::array<std::atomic<Lane*>, kLanes> lanes_published_{};
   cpu_set_t slow_cpus_{};
 
-  std::mutex requests_mutex_;  // guards the two below
+  std::mutex requests_mutex_;  // guards the five below
   std::vector<Request> requests_;
   Pool<Target> targets_{kMostTargets};
+  std::vector<std::unique_ptr<TargetPool>> pools_;
+  std::vector<size_t> free_pools_;
+  uint64_t pool_generation_ = 0;
 
   std::mutex records_mutex_;  // the scout writes under it, so that others may read
   std::unordered_map<uint64_t, std::unique_ptr<Record>> records_;

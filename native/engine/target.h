@@ -14,6 +14,7 @@
 #include "engine/leases.h"
 #include "engine/process.h"
 #include "engine/schedule.h"
+#include "engine/target_pool.h"
 #include "engine/unique_fd.h"
 
 namespace hobble {
@@ -28,8 +29,12 @@ struct Member;
 
 // What a target may spend, beside or instead of a cycle.
 struct Allowance {
-  Limit limit;              // of its own
-  bool spare_idle = false;  // a cycle that leaves out the stop when nothing was spent in the run window
+  Limit limit;                 // of its own
+  TargetPool* pool = nullptr;  // whose limit it shares
+  double weight = 1;           // of its share
+  bool spare_idle = false;     // a cycle that leaves out the stop when nothing was spent in the run window
+  // Its members' CPU clocks have to be read.
+  bool meters() const { return limit.rate > 0 || pool != nullptr || spare_idle; }
   bool operator==(const Allowance&) const = default;
 };
 
@@ -42,6 +47,7 @@ struct Note {
     kTargetRetired,
     kTargetDetached,
     kTargetSlow,
+    kTargetStops,
     kCommandDone,
     kLaneClosed,
     kFinished
@@ -69,6 +75,7 @@ struct Member {
   bool stopped = false;       // our SIGSTOP went out, our SIGCONT did not
   bool exit_seen = false;
   Nanos cpu_seen = 0;  // its CPU clock when last read, for a limit; set by the scout for the first
+  Nanos cpu_base = 0;  // and when it became a member: 0 if it was born in its target
   int error = 0;       // errno of the signal that failed for good
   Note retired{.kind = Note::Kind::kMemberRetired};
 
@@ -76,10 +83,14 @@ struct Member {
   UniqueFd state_file;
   UniqueFd status_file;  // /proc/PID/status, of some members: for looks
   Nanos cpu_at_add = 0;
-  Nanos cpu_at_read = -1;  // its CPU clock when its children were last read
+  Nanos cpu_at_read = -1;   // its CPU clock when its children were last read
+  Nanos children_cpu = 0;   // of children that it has waited for, when last read
+  Nanos children_base = 0;  // and when it became a member
 };
 
-struct alignas(64) Target : HeapPlace {
+struct alignas(64) Target : Timed {
+  Target() : Timed(Sort::kTarget) {}
+
   bool cyclic() const { return cycle.run > 0; }
 
   // Hot: the lane's, read and written at each signal.
@@ -91,6 +102,7 @@ struct alignas(64) Target : HeapPlace {
   bool ready_noted = false;
   bool empty_noted = false;
   bool slow_noted = false;
+  bool stops_noted = false;
   uint8_t slow_in_a_row = 0;  // SIGCONTs that took so long that they make others late
   bool retiring = false;
   int levels_stopped = 0;  // of a stop that is under way: the levels above this one have been sent SIGSTOP
@@ -106,8 +118,13 @@ struct alignas(64) Target : HeapPlace {
   Nanos cpu_before = 0;    // CPU time of its members when last looked at, for the cap
   Allowance allowance;
   Budget budget;
-  Nanos settled = 0;                        // when its members' CPU clocks were last read
-  Nanos busy_at = 0;                        // when they were last seen to have moved
+  bool metering = false;   // the three below are in use
+  Nanos settled = 0;       // when its members' CPU clocks were last read
+  Nanos busy_at = 0;       // when they were last seen to have moved
+  Nanos virtual_time = 0;  // in its pool: CPU time spent, by its weight
+  double grant = 0;        // of the pool's tokens, for its turn
+  bool in_pool_turn = false;
+  Nanos missed_seen = 0;                    // of `missed`, what is in the budget already
   Nanos spent_by_gone = 0;                  // CPU time of members that have exited since then
   List<Member, &Member::siblings> members;  // by level, so parents before children
   ListLink<Target> all;                     // every target of the lane
@@ -116,6 +133,7 @@ struct alignas(64) Target : HeapPlace {
   Note ready_note{.kind = Note::Kind::kTargetReady};
   Note empty_note{.kind = Note::Kind::kTargetEmpty};
   Note slow_note{.kind = Note::Kind::kTargetSlow};
+  Note stops_note{.kind = Note::Kind::kTargetStops};
   Note end_note{.kind = Note::Kind::kTargetRetired};
 
   // Any thread may read. `id` is 0 while the slot is free: whoever reads looks at it before and after.
@@ -125,28 +143,36 @@ struct alignas(64) Target : HeapPlace {
   Counter<pid_t> pid;
   Counter<uint32_t> member_count;
   Counter<uint64_t> cycles, signals, skipped_windows, deferred_windows;
-  Counter<Nanos> ran, stopped;     // sums over the cycles counted above
-  Counter<Nanos> waiting_since;    // began the stop window that the cap makes longer; 0 = it does not wait
-  Counter<Nanos> resume_by;        // the next SIGCONT is due then; while it runs, the last one was
-  Counter<uint32_t> held_members;  // the scout's
+  Counter<uint64_t> spared_windows;     // stops left out because nothing had been spent
+  Counter<uint64_t> throttled_windows;  // run windows left out because the limit was spent
+  Counter<Nanos> ran, stopped;          // sums over the cycles counted above
+  Counter<Nanos> waiting_since;         // began the stop window that the cap makes longer; 0 = it does not wait
+  Counter<Nanos> resume_by;             // the next SIGCONT is due then; while it runs, the last one was
+  Counter<uint32_t> held_members;       // the scout's
   Counter<Nanos> run_length, stop_length, phase;
-  Counter<double> rate;           // its limit, CPUs; 0 = none
-  Counter<Nanos> metered, spent;  // under a limit: wall time, and the CPU time that its members spent in it
-  Counter<Nanos> stopped_since;   // under a limit: its present stop window began then; 0 = it runs
-  Counter<bool> wants_reading;    // a tree or group that was just stopped: look for new members
+  Counter<double> rate;                // its limit, CPUs; 0 = none
+  Counter<Nanos> metered, spent;       // under a limit: wall time, and the CPU time that its members spent in it
+  Counter<uint32_t> metering_periods;  // begun: what is spent between two of them does not count
+  Counter<Nanos> gone_cpu;             // of members that have exited, what was seen of it
+  Counter<Nanos> missed;               // the scout's: CPU time of children that nobody saw, as their parents tell
+  Counter<bool> watched;               // the scout's: it looks for stops that are not ours
+  Counter<Nanos> stopped_since;        // under a limit: its present stop window began then; 0 = it runs
+  Counter<bool> wants_reading;         // a tree or group that was just stopped: look for new members
   TargetHistogram run_error, stop_error;
 };
 
 // To a lane, from the scout. Given back with a kCommandDone note.
 struct Command {
-  enum class Kind : uint8_t { kAdd, kAppend, kUpdate, kRemove, kDetach };
+  enum class Kind : uint8_t { kAdd, kAppend, kUpdate, kRemove, kDetach, kSetPool, kEndPool };
   Command* mailbox_next = nullptr;
   Kind kind;
-  Target* target = nullptr;
+  Target* target = nullptr;   // null for a pool
   Member* members = nullptr;  // kAdd, kAppend: a chain through siblings.next
   Cycle cycle;
   Nanos offset = 0;
   Allowance allowance;
+  TargetPool* pool = nullptr;  // kSetPool, kEndPool
+  PoolTerms pool_terms;
   EndReason reason = EndReason::kReleased;
   Note done{.kind = Note::Kind::kCommandDone};
 };

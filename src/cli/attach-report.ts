@@ -1,6 +1,6 @@
 /** What `attach` tells while it runs and at its end: for people, or one JSON object a line for machines. */
 import type { HobblerStats } from "../stats.js";
-import { cycleDuty, type TargetTerms } from "../terms.js";
+import { type CheckedTerms, cycleDuty } from "../terms.js";
 import { LiveLines } from "./live.js";
 import { formatFacts, formatNs, formatShare, plural } from "./output.js";
 import { print, printError, printJson } from "./streams.js";
@@ -20,7 +20,7 @@ export interface AttachSummary {
   /** Targets that were hobbled, and that could not be. */
   hobbled: number;
   failed: number;
-  terms: TargetTerms;
+  terms: CheckedTerms;
   /** Share of one CPU that this whole process used. */
   processCpuShare: number;
   stats: HobblerStats;

@@ -35,6 +35,7 @@ Ctrl-Z resumes them too, until it is continued.
 Examples:
   hobble attach 4711 --run 10ms --stop 250ms                 one process, 3.8 % of the time
   hobble attach 4711 --tree --run 50ms --stop 50ms --for 5m  with its descendants, half the time, for five minutes
+  hobble attach 4711 --tree --cpu 20%                        a limit: with its descendants, 20 % of a CPU
   hobble attach --from /sys/fs/cgroup/tarpit/cgroup.procs --run 10ms --stop 250ms
   hobble attach --name '^ffmpeg$' --run 20ms --stop 80ms --json
 ${exitCodesHelp}`;
@@ -59,7 +60,7 @@ export function attachCommand(program: Command): void {
 
 async function attach(words: string[], flags: AttachFlags): Promise<void> {
   // Everything that can be wrong with the arguments is found before any process is touched.
-  const terms = termsOf(flags);
+  const { checked, share } = termsOf(flags);
   const candidates = [...new Set(words.map(parsePid))].map((pid) => ({ pid }));
   const source = sourceOf(flags, candidates.length > 0);
   const select = selectorFor(flags);
@@ -77,7 +78,7 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
   hobbler.on("unguarded", ({ error }) => report.tell({ event: "warning", message: error.message }));
   for (const { pid } of candidates) warnOfShell(pid, (message) => report.tell({ event: "warning", message }));
 
-  const attachment = new Attachment(hobbler, terms, select, report);
+  const attachment = new Attachment(hobbler, share(hobbler), select, report);
   const ended = new AbortController();
   const ticker = setInterval(() => report.status(hobbler.stats()), statusEveryMs);
   let stats = hobbler.stats();
@@ -94,7 +95,7 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
   process.exitCode = attachment.exitCode;
   if (attachment.hobbled === 0) return;
   const { hobbled, failed } = attachment;
-  report.summary({ hobbled, failed, terms, processCpuShare: processCpuShare(stats.elapsedNs, began), stats });
+  report.summary({ hobbled, failed, terms: checked, processCpuShare: processCpuShare(stats.elapsedNs, began), stats });
 }
 
 function sourceOf(flags: AttachFlags, pidsGiven: boolean): { source: Source; everyMs: number } | undefined {

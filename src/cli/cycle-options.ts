@@ -1,14 +1,18 @@
 /** The options that every command that hobbles has in common. */
 import type { Command } from "commander";
 import { HobbleError } from "../errors.js";
+import type { Hobbler } from "../hobbler.js";
 import type { HobblerOptions } from "../options.js";
-import { checkTerms, type TargetTerms } from "../terms.js";
+import { checkPool } from "../pool.js";
+import { type CheckedTerms, checkTerms, type TargetTerms } from "../terms.js";
 
 export interface CycleFlags {
   run?: string;
   stop?: string;
   phase?: string;
+  spareIdle?: true;
   cpu?: string;
+  poolCpu?: string;
   burst?: string;
   minRun?: string;
   precision: string;
@@ -26,12 +30,14 @@ export function addCycleOptions(command: Command): Command {
     .option("--run <duration>", "a cycle: how long it runs in each period, 100us to 1h")
     .option("--stop <duration>", "a cycle: how long it is stopped in each period, 100us to 1h")
     .option("--phase <phase>", 'a cycle: when in the period, "spread", "aligned", or an offset such as 20ms (default: "spread")')
-    .option("--cpu <limit>", 'a limit instead of a cycle: CPU time that it may spend, "5%" of one CPU or "0.05cpus"')
-    .option("--burst <duration>", "a limit: how far ahead it may spend (default: 100ms)")
+    .option("--spare-idle", "a cycle: no stop after a run window in which nothing was spent")
+    .option("--cpu <limit>", 'a limit: CPU time that each target may spend, "5%" of one CPU or "0.05cpus"')
+    .option("--pool-cpu <limit>", "a limit that all targets share, fairly")
+    .option("--burst <duration>", "a limit: how far ahead it may be spent (default: 100ms)")
     .option("--min-run <duration>", "a limit: shortest run window (default: 1ms)")
     .option("--precision <how>", 'what punctuality may cost: "tight", "balanced" or "economy"', "balanced")
     .option("--realtime <mode>", 'SCHED_FIFO for the timer thread: "auto", "require" or "off"', "auto")
-    .option("--concurrency <most>", 'most targets that run at once: "auto", "none" or a number', "auto")
+    .option("--concurrency <most>", 'most targets that run at once: "auto", "none" or a number; with --pool-cpu, most busy ones', "auto")
     .option("--guardian <mode>", 'the process that resumes everything if hobble is killed: "auto", "require" or "off"', "auto")
     .option("--foreign-stops <what>", 'processes that somebody else stopped: "respect" (leave them alone) or "ignore"', "respect")
     .option("--protect <executable...>", "programs that are never stopped, beside init, sshd, container runtimes and the like")
@@ -39,22 +45,39 @@ export function addCycleOptions(command: Command): Command {
     .option("--runtime-dir <directory>", "where the table of what is stopped is kept (default: /run/hobble, or a private one)");
 }
 
-/** The flags as the library takes them, which checks their values. */
-export function termsOf({ run, stop, phase, cpu, burst, minRun }: CycleFlags): TargetTerms {
-  const cycle = given({ run, stop, phase });
-  const limit = given({ burst, minRun });
-  if (cpu === undefined && (run === undefined || stop === undefined)) {
-    throw new HobbleError("EINVAL", "give --run and --stop, or --cpu");
+/** The terms that the flags name, checked. `share` puts a target of this hobbler on them: it makes the pool, if there is to be one. */
+export interface TermsFlags {
+  readonly checked: CheckedTerms;
+  share(hobbler: Hobbler): TargetTerms;
+}
+
+/** @throws HobbleError `EINVAL`, before anything was touched. */
+export function termsOf(flags: CycleFlags): TermsFlags {
+  const { run, stop, phase, spareIdle, cpu, poolCpu, burst, minRun } = flags;
+  if (cpu === undefined && poolCpu === undefined && (run === undefined || stop === undefined)) {
+    throw new HobbleError("EINVAL", "give --run and --stop, or --cpu, or --pool-cpu");
   }
-  const terms = { ...cycle, ...limit, ...(cpu === undefined ? {} : { limit: cpu }) } as TargetTerms;
-  checkTerms(terms);
-  return terms;
+  const own = given({ run, stop, phase, spareIdle, limit: cpu, ...(cpu === undefined ? {} : { burst, minRun }) });
+  if (poolCpu === undefined) {
+    const terms = { ...own, ...given({ burst, minRun }) } as unknown as TargetTerms;
+    return { checked: checkTerms(terms), share: () => terms };
+  }
+  const pool = { limit: poolCpu, ...given({ burst, minRun, concurrency: wholeNumberOf(flags.concurrency) }) };
+  checkPool(pool);
+  // Any pool will do for the check.
+  const checked = checkTerms({ ...own, pool: "all" } as TargetTerms, () => 1);
+  return { checked, share: (hobbler) => ({ ...own, pool: hobbler.pool("all", pool) }) as TargetTerms };
 }
 
-function given(flags: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(Object.entries(flags).filter((entry): entry is [string, string] => entry[1] !== undefined));
+function given(flags: Record<string, string | number | true | undefined>): Record<string, string | number | true> {
+  return Object.fromEntries(Object.entries(flags).filter((entry): entry is [string, string | number | true] => entry[1] !== undefined));
 }
 
+function wholeNumberOf(word: string): number | undefined {
+  return /^\d+$/.test(word) ? Number(word) : undefined;
+}
+
+/** The flags as the library takes them, which checks their values. */
 export function hobblerOptionsOf({
   precision,
   realtime,
@@ -64,6 +87,7 @@ export function hobblerOptionsOf({
   runtimeDir,
   protect,
   protectUsual,
+  poolCpu,
 }: CycleFlags): HobblerOptions {
   return {
     precision: precision as HobblerOptions["precision"],
@@ -73,7 +97,9 @@ export function hobblerOptionsOf({
     runtimeDir,
     protect,
     protectUsual,
-    concurrency: /^\d+$/.test(concurrency) ? Number(concurrency) : (concurrency as HobblerOptions["concurrency"]),
+    // With a pool, a number is the pool's.
+    concurrency:
+      poolCpu !== undefined && /^\d+$/.test(concurrency) ? "auto" : (wholeNumberOf(concurrency) ?? (concurrency as "auto" | "none")),
   };
 }
 

@@ -59,7 +59,7 @@ interface CommandEvents {
  * @throws HobbleError as the constructor of `Hobbler`, or `EINVAL` for a cycle out of range: then nothing was started.
  */
 async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
-  const terms = termsOf(flags);
+  const { share } = termsOf(flags);
   // Before the engine opens descriptors of its own.
   const inherited = inheritedFds();
   const hobbler = new Hobbler(hobblerOptionsOf(flags));
@@ -73,7 +73,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const ended = once(events, "ended") as Promise<[CommandEvent]>;
   raisePriority();
 
-  const target = hobbler.add({ tree: command.pid, adoptOrphans: true }, terms);
+  const target = hobbler.add({ tree: command.pid, adoptOrphans: true }, share(hobbler));
   const job = new Job(hobbler, command.pid, () => target.members);
   events.on("signal", ({ value, passedOn, atNs }) => {
     if (endingSignals.has(value)) job.grantReprieve();
