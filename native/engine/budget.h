@@ -72,7 +72,8 @@ class Budget {
 
   // `spent` is CPU time since the last call, `elapsed` wall time.
   void settle(Nanos elapsed, Nanos spent) {
-    tokens_ = std::min(tokens_ + limit_.rate * static_cast<double>(elapsed), capacity()) - static_cast<double>(spent);
+    // Nobody knows in which order they earned and spent.
+    tokens_ = std::min(tokens_ + limit_.rate * static_cast<double>(elapsed) - static_cast<double>(spent), capacity());
     spent_in_window_ += spent;
     if (closing_) learn();
   }
