@@ -112,6 +112,11 @@ export function readConfiguration(sources: readonly { readonly file: string; rea
       problems.push(document);
       continue;
     }
+    const listed = (["pool", "notify"] as const).filter((key) => Array.isArray(document.value[key]));
+    problems.push(
+      ...listed.map((key) => problemAt(document, [key], `write [${key}.NAME], a table with a name of its own, not [[${key}]]`)),
+    );
+    if (listed.length > 0) continue;
     const schema = index === 0 ? mainFile : partFile;
     const result = v.safeParse(schema, document.value);
     if (result.success) parts.push({ document, content: result.output });

@@ -3,8 +3,9 @@
  * JSON Schema, from which editors complete and check (scripts/config-schema.mjs).
  */
 import * as v from "valibot";
+import { cpuLimitMust, cpus, twoReadings } from "../cpu-limit.js";
 import { compilePattern, type Pattern } from "./pattern.js";
-import { bytes, cpus, longDurationNs, percent, type Range, range } from "./units.js";
+import { bytes, longDurationNs, percent, type Range, range } from "./units.js";
 
 type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -49,20 +50,18 @@ export const anyDuration = duration(0, 1000 * dayNs, 'a duration, such as "30s",
 export const someDuration = duration(1e6, 1000 * dayNs, 'a duration above zero, such as "30s", "10m" or "1d"');
 export const scanInterval = duration(100e6, 3600e9, 'a duration from 100 ms to 1 h, such as "2s"');
 
+const cpusJson = { anyOf: [number, { type: "string", pattern: "^(\\d+(\\.\\d+)?|\\.\\d+)(%|cpus?)$" }] };
+
 /** CPUs. */
-export const limit = parsed(
-  'a limit: a percentage of one CPU such as "5%", or a number of CPUs such as 0.05 (from 0.1 % to 1024 CPUs)',
-  { anyOf: [number, percentText] },
-  (value) => {
-    const amount = cpus(value);
-    return amount !== undefined && amount >= 0.001 ? amount : undefined;
-  },
-);
-export const cpuShare = parsed(
-  'a percentage of one CPU such as "80%", or a number of CPUs such as 0.8',
-  { anyOf: [number, percentText] },
-  cpus,
-);
+export const limit = parsed(`a limit: ${cpuLimitMust}`, cpusJson, cpuAmount);
+export const cpuShare = parsed('a share of CPU time: a number of CPUs such as 0.8, or a string such as "80%"', cpusJson, cpuAmount);
+
+function cpuAmount(value: unknown): number | undefined {
+  const unclear = twoReadings(value);
+  if (unclear !== undefined) throw new Error(unclear);
+  return cpus(value);
+}
+
 export const pressure = parsed('a percentage from 0 to 100, such as "10%"', percentText, (value) => {
   const share = percent(value);
   return share !== undefined && share <= 1 ? share : undefined;

@@ -28,7 +28,10 @@ function schemaProblem(document: Document, schema: v.GenericSchema, issue: v.Bas
   const path: Path = (issue.path ?? []).map(({ key }) => key as string | number);
   const key = String(path.at(-1) ?? "");
   const parent = valueAt(document.value, path.slice(0, -1));
-  const whole = path.length === 0 ? "the file" : nameOf(path);
+  // A list passes for a table until its entries are taken for settings.
+  if (Array.isArray(parent) && issue.type === "strict_object") {
+    return problemAt(document, path.slice(0, -1), `${nameOf(path.slice(0, -1))} must be a table, not a list`);
+  }
   if (issue.type === "strict_object" && issue.expected === "never") {
     const known = keysAt(schema, path.slice(0, -1));
     const meant = nearest(key, known);
@@ -40,7 +43,7 @@ function schemaProblem(document: Document, schema: v.GenericSchema, issue: v.Bas
   if (issue.type === "record" || (issue.path?.at(-1) as { origin?: string } | undefined)?.origin === "key") {
     return problemAt(document, path, `the name "${key}" must be ${issue.message}`);
   }
-  return problemAt(document, path, `${whole} must be ${issue.message}, not ${show(issue.input)}`);
+  return problemAt(document, path, `${nameOf(path)} must be ${issue.message}, not ${show(valueAt(document.value, path))}`);
 }
 
 function valueAt(value: unknown, path: Path): unknown {
@@ -50,13 +53,15 @@ function valueAt(value: unknown, path: Path): unknown {
   );
 }
 
-/** "match.cpuAbove", "tiers, entry 2" */
+/** "match.cpuAbove", "tiers (entry 2).limit", "[notify.mail]" */
 function nameOf(path: Path): string {
   const keys = path.slice(tableDepth(path));
-  const words = keys.length > 0 ? keys : path.slice(-1);
-  return words
-    .reduce<string>((text, key) => (typeof key === "number" ? `${text}, entry ${key + 1},` : text === "" ? key : `${text}.${key}`), "")
-    .replace(/,$/, "");
+  if (path.length === 0) return "the file";
+  if (keys.length === 0) return path.length === 1 ? String(path[0]) : bracketed(path);
+  return keys.reduce<string>(
+    (text, key) => (typeof key === "number" ? `${text} (entry ${key + 1})` : text === "" ? key : `${text}.${key}`),
+    "",
+  );
 }
 
 /** How many keys name the table that stands in brackets. */
@@ -65,11 +70,15 @@ function tableDepth([top, second]: Path): number {
 }
 
 function tableName(path: Path): string {
-  const [top, second] = path;
   if (path.length === 1) return "the file";
-  const table = typeof second === "number" ? `[[${top}]]` : top === "pool" || top === "notify" ? `[${top}.${second}]` : `[${top}]`;
   const inner = path.slice(tableDepth(path), -1).filter((key) => typeof key === "string");
-  return inner.length === 0 ? table : `${inner.join(".")} of ${table}`;
+  return inner.length === 0 ? bracketed(path) : `${inner.join(".")} of ${bracketed(path)}`;
+}
+
+/** The table as the file writes it. */
+function bracketed([top, second]: Path): string {
+  if (typeof second === "number") return `[[${top}]]`;
+  return top === "pool" || top === "notify" ? `[${top}.${second}]` : `[${top}]`;
 }
 
 type Inner = { type: string; entries?: v.ObjectEntries; item?: Inner; value?: Inner; wrapped?: Inner; getter?: (input: unknown) => Inner };

@@ -10,12 +10,6 @@ export function longDurationNs(value: unknown): number | undefined {
   return digits !== undefined && unit !== undefined ? Number(digits) * (daysNs[unit] ?? Number.NaN) : durationNs(value);
 }
 
-/** "80%" of one CPU or 0.8 CPUs. */
-export function cpus(value: unknown): number | undefined {
-  const amount = typeof value === "number" ? value : percent(value);
-  return amount !== undefined && amount > 0 && amount <= 1024 ? amount : undefined;
-}
-
 /** "10%" as 0.1. */
 export function percent(value: unknown): number | undefined {
   if (typeof value !== "string") return undefined;
