@@ -8,6 +8,7 @@
  * - `ERR_BUSY` the process is a target already, of this hobbler or of another
  * - `ERR_OVERLOAD` the engine would need more CPU than `maxShare` for it
  * - `ERR_RUNTIME_DIR` the directory for the table of leases cannot be used
+ * - `ERR_NO_DAEMON` no daemon answers; `ERR_SOCKET` the daemon's socket cannot be made
  * - `ERR_CLOSED` the hobbler was closed; `ERR_UNSUPPORTED` this host cannot do it
  */
 export type HobbleErrorCode =
@@ -20,6 +21,8 @@ export type HobbleErrorCode =
   | "ERR_BUSY"
   | "ERR_OVERLOAD"
   | "ERR_RUNTIME_DIR"
+  | "ERR_NO_DAEMON"
+  | "ERR_SOCKET"
   | "ERR_CLOSED"
   | "ERR_UNSUPPORTED";
 

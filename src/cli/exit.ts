@@ -8,6 +8,8 @@ export const ExitCode = {
   /** Nothing to do: every target was gone. */
   gone: 3,
   notPermitted: 4,
+  /** No daemon answers on its socket. */
+  noDaemon: 5,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
@@ -20,6 +22,16 @@ Exit codes:
   3  nothing to do: the target was gone
   4  not permitted: by the system, or because the process is protected`;
 
+/** Of the commands that talk to the daemon. */
+export const daemonExitCodesHelp = `
+Exit codes:
+  0  done
+  1  failure
+  2  usage: an option or a PID that cannot be right
+  3  there is no such process or target
+  4  not permitted: another user's process, or imposed by a rule or an admin
+  5  no daemon answers`;
+
 const exitCodes: Record<HobbleErrorCode, ExitCode> = {
   EINVAL: ExitCode.usage,
   ESRCH: ExitCode.gone,
@@ -30,6 +42,8 @@ const exitCodes: Record<HobbleErrorCode, ExitCode> = {
   ERR_BUSY: ExitCode.failure,
   ERR_OVERLOAD: ExitCode.failure,
   ERR_RUNTIME_DIR: ExitCode.failure,
+  ERR_NO_DAEMON: ExitCode.noDaemon,
+  ERR_SOCKET: ExitCode.failure,
   ERR_CLOSED: ExitCode.failure,
   ERR_UNSUPPORTED: ExitCode.failure,
 };
