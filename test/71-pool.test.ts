@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Hobbler } from "../src/index.js";
+import { host } from "../src/native.js";
+import { hobble } from "./helpers/cli.js";
+import { runsOn, startBurner, startSleeper, stateOf } from "./helpers/processes.js";
+
+let hobbler: Hobbler;
+beforeEach(() => {
+  hobbler = new Hobbler();
+});
+afterEach(() => hobbler.close());
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const burners = async (count: number) => Promise.all(Array.from({ length: count }, async () => (await startBurner()).pid));
+
+/** CPUs that each of the processes uses, over so long. */
+async function sharesOf(pids: readonly number[], ms: number): Promise<number[]> {
+  const read = () => pids.map((pid) => host().cpuTimeNs(pid));
+  const [before, from] = [read(), host().monotonicNs()];
+  await sleep(ms);
+  const elapsed = host().monotonicNs() - from;
+  return read().map((now, index) => (now - (before[index] ?? 0)) / elapsed);
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+
+test("a pool's targets share its limit, and the idle ones get no signal", async () => {
+  const busy = await burners(4);
+  const idle = [(await startSleeper()).pid, (await startSleeper()).pid];
+  const pool = hobbler.pool("tarpit", { limit: "20%" });
+  const targets = [...busy, ...idle].map((pid) => hobbler.add(pid, { pool }));
+  await Promise.all(targets.map((target) => target.ready));
+  await sleep(500);
+  const shares = await sharesOf(busy, 5000);
+  expect(sum(shares)).toBeLessThan(0.22);
+  const mean = sum(shares) / busy.length;
+  for (const share of shares) expect(Math.abs(share / mean - 1)).toBeLessThan(0.25);
+  for (const target of targets.slice(busy.length)) expect(target.stats()?.signals).toBe(0);
+  expect(pool.stats()).toMatchObject({ limit: 0.2, targets: 6 });
+  await hobbler.close();
+  for (const pid of busy) expect(await runsOn(pid)).toBe(true);
+});
+
+test("by weight", async () => {
+  const pids = await burners(3);
+  hobbler.pool("tarpit", { limit: 0.2 });
+  await Promise.all(pids.map((pid, index) => hobbler.add(pid, { pool: "tarpit", weight: 2 ** index }).ready));
+  await sleep(500);
+  const shares = await sharesOf(pids, 5000);
+  const whole = sum(shares);
+  expect(whole).toBeLessThan(0.22);
+  for (const [index, share] of shares.entries()) expect(share / whole).toBeCloseTo(2 ** index / 7, 1);
+});
+
+test("no more than `concurrency` of its busy targets run at once", async () => {
+  const pids = await burners(4);
+  const pool = hobbler.pool("tarpit", { limit: 0.4, concurrency: 1 });
+  await Promise.all(pids.map((pid) => hobbler.add(pid, { pool }).ready));
+  await sleep(500);
+  let most = 0;
+  for (let look = 0; look < 200; look++) {
+    // Two readings of /proc that agree: a turn may pass from one to the next between them.
+    const running = pids.filter((pid) => stateOf(pid) !== "T").filter((pid) => stateOf(pid) !== "T").length;
+    if (running > 1 && pool.stats()?.inTurn !== undefined) most = Math.max(most, pool.stats()?.inTurn ?? 0);
+    await sleep(3);
+  }
+  expect(most).toBeLessThanOrEqual(1);
+});
+
+test("a target's own limit holds within its pool", async () => {
+  const [small = 0, large = 0] = await burners(2);
+  const pool = hobbler.pool("tarpit", { limit: 0.3 });
+  await Promise.all([hobbler.add(small, { pool, limit: "2%" }).ready, hobbler.add(large, { pool }).ready]);
+  await sleep(500);
+  const [low = 1, high = 0] = await sharesOf([small, large], 4000);
+  expect(low).toBeLessThan(0.025);
+  expect(low + high).toBeLessThan(0.33);
+  expect(high).toBeGreaterThan(3 * low);
+});
+
+test("cycles can belong to a pool", async () => {
+  const pids = await burners(3);
+  const pool = hobbler.pool("tarpit", { limit: "10%" });
+  await Promise.all(pids.map((pid) => hobbler.add(pid, { run: "10ms", stop: "10ms", pool }).ready));
+  await sleep(500);
+  expect(sum(await sharesOf(pids, 3000))).toBeLessThan(0.125);
+});
+
+test("targets join and leave, and the pool changes", async () => {
+  const pids = await burners(2);
+  const pool = hobbler.pool("tarpit", { limit: "10%" });
+  const targets = pids.map((pid) => hobbler.add(pid, { limit: "50%" }));
+  await Promise.all(targets.map((target) => target.ready));
+  for (const target of targets) target.update({ limit: null, pool });
+  await sleep(500);
+  expect(sum(await sharesOf(pids, 2000))).toBeLessThan(0.125);
+  pool.update({ limit: "4%" });
+  await sleep(300);
+  expect(sum(await sharesOf(pids, 2000))).toBeLessThan(0.055);
+  pool.close();
+  expect(() => hobbler.add(pids[0] ?? 0, { pool })).toThrow(/pool of this hobbler that was not closed/);
+  await Promise.all(targets.map((target) => target.release()));
+  for (const pid of pids) expect(await runsOn(pid)).toBe(true);
+});
+
+test("what cannot be right is refused", async () => {
+  const { pid } = await startSleeper();
+  hobbler.pool("tarpit", { limit: 1 });
+  const invalid = expect.objectContaining({ code: "EINVAL" });
+  expect(() => hobbler.pool("tarpit", { limit: 1 })).toThrow(invalid);
+  expect(() => hobbler.pool("other", { limit: 0 })).toThrow(invalid);
+  expect(() => hobbler.pool("other", { limit: 1, concurrency: 0 })).toThrow(invalid);
+  expect(() => hobbler.add(pid, { pool: "nowhere" })).toThrow(/no pool "nowhere"/);
+  expect(() => hobbler.add(pid, { pool: "tarpit", weight: 0 })).toThrow(invalid);
+  expect(() => hobbler.add(pid, { pool: "tarpit", burst: "1s" })).toThrow(/belong to a limit/);
+  expect(hobbler.pools.size).toBe(1);
+});
+
+test("the command: --pool-cpu and --cpu", async () => {
+  const pids = await burners(2);
+  const attach = await hobble(["attach", ...pids, "--pool-cpu", "10%", "--concurrency", "1", "--for", "3s", "--json"]);
+  await sleep(800);
+  expect(sum(await sharesOf(pids, 1500))).toBeLessThan(0.14);
+  expect(await attach.exit).toBe(0);
+  const bare = await hobble(["attach", pids[0] ?? 0, "--cpu", "20"]);
+  expect(await bare.exit).toBe(2);
+  expect(bare.stderr()).toMatch(/"20%" for 20 % of one CPU, or "20cpus"/);
+});
