@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-type Program = "herd" | "bareloop" | "bystander" | "synthetic" | "worker";
+type Program = "herd" | "bareloop" | "bystander" | "spender" | "synthetic" | "worker";
 
 /** Root of the repository, seen from build-bench/. */
 export const repository = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");

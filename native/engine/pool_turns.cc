@@ -53,9 +53,12 @@ void Lane::charge_pool(Target& target, Nanos spent, Nanos now) {
   settle_pool(pool, now);
   pool.budget.spend(spent);
   pool.spent.add(spent);
-  // A credit for who was idle, so that it need not wait a whole round; but no more, or it could keep the others waiting.
-  const Nanos credit = virtual_cost(target, kCreditTurns * turn_tokens(target));
-  target.virtual_time = std::max(target.virtual_time, pool.virtual_time - credit) + virtual_cost(target, static_cast<double>(spent));
+  if (!target.in_pool_turn && target.phase_state == TargetState::kRunning) {
+    // A credit for who was idle, so that it need not wait a whole round; but no more, or it could keep the others waiting.
+    const Nanos credit = virtual_cost(target, kCreditTurns * turn_tokens(target));
+    target.virtual_time = std::max(target.virtual_time, pool.virtual_time - credit);
+  }
+  target.virtual_time += virtual_cost(target, static_cast<double>(spent));
   const double used = std::min(target.grant, static_cast<double>(spent));
   target.grant -= used;
   pool.reserved -= used;

@@ -1,0 +1,85 @@
+/**
+ * `npm run bench:limit [-- accuracy|pools|bystanders …] [--quick]`: how near CPU limits are to what was asked, how fair pools are, what both cost, and
+ * what others on the host notice. Peers run in the same run.
+ */
+import os from "node:os";
+import { type Accuracy, accuracyCases, measureAccuracy } from "./limit/accuracy.js";
+import { bystanderCases, measureBystander } from "./limit/bystanders.js";
+import { cpulimit, hobble, quota } from "./limit/limiters.js";
+import { measurePool, poolCases } from "./limit/pools.js";
+import { table } from "./report/table.js";
+
+const words = process.argv.slice(2);
+const quick = words.includes("--quick");
+const parts = words.filter((word) => !word.startsWith("--"));
+const wanted = (part: string) => parts.length === 0 || parts.includes(part);
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+const percent = (share: number, digits = 2) => (Number.isNaN(share) ? "-" : `${(share * 100).toFixed(digits)} %`);
+const signed = (error: number) => `${error > 0 ? "+" : ""}${(error * 100).toFixed(2)} %`;
+const microseconds = (ns: number) => `${(ns / 1e3).toFixed(0)} us`;
+
+say(
+  `Linux ${os.release()}, ${os.cpus().length} CPUs, load ${os.loadavg()[0]?.toFixed(2)}, as ${process.getuid?.() === 0 ? "root" : "an ordinary user"}\n`,
+);
+
+if (wanted("accuracy")) await accuracy(quick ? 5 : 10, quick ? 1 : 3);
+if (wanted("pools")) await pools(quick ? 8 : 20);
+if (wanted("bystanders")) await bystanders(quick ? 4 : 10);
+
+async function accuracy(seconds: number, trials: number): Promise<void> {
+  const limiters = [hobble, cpulimit, quota];
+  const there = limiters.filter((limiter) => limiter.missing() === undefined);
+  for (const limiter of limiters) if (limiter.missing() !== undefined) say(`no ${limiter.name}: ${limiter.missing()}`);
+  say(`CPU share over ${seconds} s and its relative error (median of ${trials}, and the worst); error of the first second\n`);
+  const rows: string[][] = [];
+  for (const one of accuracyCases) {
+    const results: Accuracy[] = [];
+    for (const limiter of there) results.push(await measureAccuracy(limiter, one, seconds, trials));
+    rows.push([
+      one.name,
+      ...results.flatMap(({ share, error, worstShare, firstSecondError }) => [
+        percent(share),
+        `${signed(error)} (${signed(worstShare / one.cpus - 1)})`,
+        signed(firstSecondError),
+      ]),
+    ]);
+  }
+  say(`${table(["asked", ...there.flatMap(({ name }) => [name, "error (worst)", "first s"])], rows)}\n`);
+}
+
+async function pools(seconds: number): Promise<void> {
+  say(`Pools of 0.5 CPU over ${seconds} s\n`);
+  const rows: string[][] = [];
+  for (const one of poolCases(seconds)) {
+    const { total, worst, engine, process, signalsPerSecond, idleSignals, scheduler } = await measurePool(one);
+    const spent = one.busy > 0 ? total.toFixed(4) : "-";
+    rows.push([
+      one.name,
+      spent,
+      percent(worst),
+      percent(engine),
+      percent(process),
+      signalsPerSecond.toFixed(0),
+      String(idleSignals),
+      scheduler,
+    ]);
+  }
+  say(`${table(["targets", "CPUs", "worst from fair", "engine", "whole process", "signals/s", "to idle ones", "scheduler"], rows)}\n`);
+}
+
+async function bystanders(seconds: number): Promise<void> {
+  say(`A bystander beside 100 busy processes that may use 0.1 CPU together: ${seconds} s each\n`);
+  const rows: string[][] = [];
+  let idle: number | undefined;
+  for (const one of bystanderCases()) {
+    if (one.missing !== undefined) {
+      say(`no ${one.name}: ${one.missing}`);
+      continue;
+    }
+    const { p50, p99, max, throughput } = await measureBystander(one, seconds);
+    idle ??= throughput;
+    rows.push([one.name, microseconds(p50), microseconds(p99), microseconds(max), percent(throughput / idle, 1)]);
+  }
+  say(`${table(["", "wake-up p50", "p99", "max", "throughput"], rows)}\n`);
+}
