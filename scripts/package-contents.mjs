@@ -22,7 +22,7 @@ export function expectedContents() {
     ...FIXED,
     ...modules.flatMap((path) => [`${path}.js`, `${path}.d.ts`]),
     ...["native/engine", "native/guardian", "native/host"].flatMap((folder) => list(folder, /\.(cc|h)$/)),
-    ...list("docs", /\.(md|svg)$/),
+    ...list("docs", /\.(json|md|svg)$/),
   ].sort();
 }
 

@@ -14,13 +14,15 @@ import { type Decisions, RuleEngine, type Turn, type World } from "../rules/engi
 import type { Facts } from "../rules/facts.js";
 import type { Amount, Pressures } from "../rules/rule.js";
 import { severity } from "../rules/rule.js";
+import type { PoolSettings } from "../rules/schema.js";
 import type { EngineHistograms } from "../stats.js";
 import { ConfigurationWatch } from "./configuration-watch.js";
 import { desiredTargets, type Want } from "./desired.js";
 import { Journal, type News } from "./journal.js";
 import { type Notification, Notifications } from "./notifications.js";
+import { Pools } from "./pools.js";
 import { readPressures } from "./pressure.js";
-import { QuotaKeeper } from "./quota-keeper.js";
+import { QuotaKeeper, type QuotaVerdict } from "./quota-keeper.js";
 import { reportOf } from "./reports.js";
 import { RuleCounts } from "./rule-counts.js";
 import { type SavedState, StateStore } from "./state-store.js";
@@ -58,6 +60,7 @@ export class Daemon implements Supervisor {
   readonly #source: ProcessSource;
   readonly #engine: RuleEngine;
   readonly #book: TargetBook;
+  readonly #pools: Pools;
   readonly #journal = new Journal();
   readonly #counts = new RuleCounts();
   readonly #lists = new PidLists();
@@ -87,6 +90,7 @@ export class Daemon implements Supervisor {
     this.#hobbler = new Hobbler(configuration.engine);
     this.#source = configuration.daemon.source === "ps-list" ? new PsListSource() : new ProcSource(configuration.needs);
     this.#engine = new RuleEngine(configuration.ruleSet);
+    this.#pools = new Pools(this.#hobbler);
     this.#quotas.replace(configuration.quotas);
     this.#lists.follow(configuration.lists);
     this.#store = statePath === null ? undefined : new StateStore(statePath);
@@ -286,13 +290,15 @@ export class Daemon implements Supervisor {
     const world = this.#world();
     const cpuBefore = process.cpuUsage();
     const decisions = await this.#decide(world);
-    const wants = await this.#wants(world, decisions);
+    const pools = new Map(this.#configuration.pools);
+    const wants = this.#wants(world, decisions, pools);
     const spent = process.cpuUsage(cpuBefore);
     this.#decideCpuNs = (spent.user + spent.system) * 1e3;
     this.#tellOfWatched(decisions.turns);
     this.#scans++;
     this.#lastScanAt = Date.now();
     if (this.#off === null && this.#closing === undefined) {
+      this.#pools.keep(pools);
       await this.#book.reconcile(desiredTargets(wants, world.processes), reasonsOf(decisions.turns));
       await this.#endWhatIsOver();
     }
@@ -312,8 +318,8 @@ export class Daemon implements Supervisor {
     return decisions;
   }
 
-  /** The stricter of what a rule and quotas ask. */
-  async #wants(world: World, { wanted }: Decisions): Promise<Map<number, Want>> {
+  /** The stricter of what a rule and quotas ask. Adds to `pools` those that accounts over their quota share. */
+  #wants(world: World, { wanted }: Decisions, pools: Map<string, PoolSettings>): Map<number, Want> {
     const wants = new Map<number, Want>();
     for (const [process, { rule, amount, tier, sinceNs, reason }] of wanted) {
       const spread = rule.tree ? "tree" : rule.lists.length > 0 ? "listed" : "process";
@@ -339,14 +345,15 @@ export class Daemon implements Supervisor {
       const reason = `${key} has used ${Math.round(usedCpuSeconds)} of ${quota.cpuSeconds} CPU seconds: tier ${from} to ${to}`;
       this.#journal.add({ kind: "watched", user: key, origin: "quota", by: quota.name, reason });
     }
-    const { pools } = this.#configuration;
     for (const process of world.processes.values()) {
       if (process.state === "Z") continue;
       const verdicts = this.#quotas.verdicts(process, facts, nowMs);
       if (verdicts.length === 0) this.#lifted.delete(process);
       if (this.#lifted.has(process)) continue;
-      for (const { quota, amount, tier, sinceMs, untilMs, reason } of verdicts) {
+      for (const verdict of verdicts) {
+        const { quota, tier, sinceMs, untilMs, reason } = verdict;
         if (quota.mode === "watch") continue;
+        const amount = sharedAmount(verdict, pools);
         const before = wants.get(process.pid);
         if (before !== undefined && severity(before.amount, pools) <= severity(amount, pools)) continue;
         const { name: by, notify } = quota;
@@ -521,6 +528,15 @@ export class Daemon implements Supervisor {
       this.#warnOnce("state", `quotas cannot be saved, and would be lost with a restart: ${(error as Error).message}`);
     }
   }
+}
+
+/** The limit of a quota is that of the account: all its processes share it. */
+function sharedAmount({ quota, key, amount }: QuotaVerdict, pools: Map<string, PoolSettings>): Amount {
+  const { run, limit, pool } = amount;
+  if (run !== undefined || pool !== undefined || limit === undefined) return amount;
+  const shared = `${quota.name}: ${key}`;
+  pools.set(shared, { limit });
+  return { pool: shared };
 }
 
 /** Time after boot, as start times of processes are told. */

@@ -7,7 +7,7 @@ import type { TargetSelector } from "../options.js";
 import type { Amount } from "../rules/rule.js";
 import type { Target } from "../target.js";
 import type { TargetKindName, TargetStats } from "../target-stats.js";
-import type { TargetTerms } from "../terms.js";
+import type { TargetTerms, TermsChanges } from "../terms.js";
 import type { Desired, DesiredTargets } from "./desired.js";
 import type { Journal, News } from "./journal.js";
 import type { Asked, Origin } from "./supervisor.js";
@@ -312,11 +312,13 @@ function sameAmount(a: Amount, b: Amount): boolean {
 function termsOf({ run, stop, limit, pool }: Amount, aligned: boolean): TargetTerms {
   const cycle =
     run === undefined || stop === undefined ? {} : { run: run / 1e6, stop: stop / 1e6, ...(aligned ? { phase: "aligned" as const } : {}) };
-  return { ...cycle, ...(limit === undefined ? {} : { limit }), ...(pool === undefined ? {} : { pool }) } as TargetTerms;
+  return { ...cycle, limit, pool } as TargetTerms;
 }
 
-function changesTo(amount: Amount, aligned: boolean): TargetTerms {
-  return termsOf(amount, aligned);
+/** What is not asked for any more is taken away. */
+function changesTo(amount: Amount, aligned: boolean): TermsChanges {
+  const { run = null, limit = null, pool = null, ...rest } = termsOf(amount, aligned) as TermsChanges;
+  return { run, limit, pool, ...rest };
 }
 
 /** A cycle is had to be stopped in by definition; what tells whether it is needed is how much of the run windows is used. */

@@ -14,8 +14,11 @@ export const publishedSchemas = new WeakMap<object, JsonSchema>();
 
 /** A value that `parse` understands; it gives undefined, or throws an Error with a sharper message, for what it does not. */
 function parsed<T>(must: string, json: JsonSchema, parse: (value: unknown) => T | undefined): v.GenericSchema<unknown, T> {
-  const schema = v.pipe(
-    v.unknown(),
+  // Its generator takes a pipe apart: it meets the first part, and not the whole.
+  const given = v.unknown();
+  publishedSchemas.set(given, json);
+  return v.pipe(
+    given,
     v.rawTransform<unknown, T>(({ dataset, addIssue, NEVER }) => {
       try {
         const value = parse(dataset.value);
@@ -27,8 +30,6 @@ function parsed<T>(must: string, json: JsonSchema, parse: (value: unknown) => T 
       return NEVER;
     }),
   );
-  publishedSchemas.set(schema, json);
-  return schema;
 }
 
 const number = { type: "number", exclusiveMinimum: 0 };
