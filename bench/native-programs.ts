@@ -1,9 +1,9 @@
 /** The bench's C programs, compiled when they are first needed. */
 import { execFileSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-type Program = "herd" | "bareloop" | "bystander" | "spender" | "synthetic" | "worker";
+type Program = "herd" | "bareloop" | "bystander" | "spender" | "synthetic" | "worker" | "reuse" | "churn";
 
 /** Root of the repository, seen from build-bench/. */
 export const repository = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
@@ -13,7 +13,32 @@ export function nativeProgram(name: Program): string {
   const source = `${repository}/bench/native/${name}.c`;
   const binary = `${repository}/build-bench/${name}`;
   if (!existsSync(binary) || statSync(binary).mtimeMs < statSync(source).mtimeMs) {
-    execFileSync(process.env.CC ?? "cc", ["-O2", "-pthread", "-Wall", "-Wextra", "-o", binary, source], { stdio: "inherit" });
+    // Such as "ccache gcc".
+    const [compiler = "cc", ...words] = (process.env.CC ?? "cc").split(" ");
+    execFileSync(compiler, [...words, "-O2", "-pthread", "-Wall", "-Wextra", "-o", binary, source], { stdio: "inherit" });
   }
   return binary;
 }
+
+type EngineProgram = "lease-fuzz" | "lease-cost";
+
+/**
+ * Path of a program that is compiled with parts of the engine.
+ *
+ * @param parts names of files in native/engine
+ * @param variant a suffix, where flags make different programs of one source
+ */
+export function sourceProgram(name: EngineProgram, parts: readonly string[], flags: readonly string[], variant = ""): string {
+  const sources = [`${repository}/bench/native/${name}.cc`, ...parts.map((part) => `${repository}/native/engine/${part}.cc`)];
+  const binary = `${repository}/build-bench/${name}${variant}`;
+  const newest = Math.max(...[...sources, ...headers()].map((path) => statSync(path).mtimeMs));
+  if (existsSync(binary) && statSync(binary).mtimeMs > newest) return binary;
+  const [compiler = "c++", ...words] = (process.env.CXX ?? "c++").split(" ");
+  const warnings = ["-Wall", "-Wextra", "-Wno-missing-field-initializers"];
+  const args = ["-std=c++20", "-O2", ...warnings, ...flags, `-I${repository}/native`, "-o", binary, ...sources, "-lpthread"];
+  execFileSync(compiler, [...words, ...args], { stdio: "inherit" });
+  return binary;
+}
+
+const headers = () =>
+  readdirSync(`${repository}/native/engine`).flatMap((name) => (name.endsWith(".h") ? `${repository}/native/engine/${name}` : []));

@@ -232,6 +232,8 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
         break;
       case "closed":
         this.#endAll("closed");
+        // It may have closed by itself (guardian: "require").
+        this.#closing ??= Promise.resolve();
         // Everything runs already: this only ends the threads, and lets the event loop end.
         this.#engine.closeNow();
         living.delete(this);

@@ -359,6 +359,8 @@ export interface HostAddon {
   ) => ProcessScanner;
   /** Resumes what dead engines left stopped (native/engine/recovery.h). `directory` "" = the usual places. */
   recover(directory: string, dryRun: boolean): NativeRecoveredTable[];
+  /** Where tables of leases are made unless told otherwise. */
+  runtimeDirectory(): string;
   /** Undefined when there is no such process. */
   identify(pid: number): ProcessIdentity | undefined;
   /** CPU time of a process so far, ns (clock_gettime on its CPU clock), or -1 if it is gone. */

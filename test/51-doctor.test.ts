@@ -8,6 +8,7 @@ import { formatChecks } from "../src/doctor/format.js";
 import { HostFiles } from "../src/doctor/host-files.js";
 import { kernelChecks } from "../src/doctor/kernel-checks.js";
 import { probeChecks } from "../src/doctor/probe-checks.js";
+import { checkGuardian, checkRuntimeDirectory } from "../src/doctor/safety-checks.js";
 import type { HostProbe } from "../src/native.js";
 import { hobbleWords, result } from "./helpers/exec.js";
 
@@ -50,6 +51,8 @@ test("it says that hobble works here, and asks about everything", async () => {
   expect(works).toBe(true);
   expect(checks.map(({ name }) => name)).toEqual([
     "engine",
+    "runtime directory",
+    "guardian",
     "kernel",
     "other users' processes",
     "real-time share",
@@ -140,4 +143,13 @@ test("a group that cannot be frozen is told of, and is not left behind", () => {
   });
   expect(checkCgroup(files)).toMatchObject({ verdict: "no", found: "/sys/fs/cgroup/my groups: cgroup.freeze is not writable (ENOENT)" });
   expect(readdirSync(files.path("sys/fs/cgroup/my groups/mine"))).toEqual(["cgroup.procs"]);
+});
+
+test("a runtime directory on a disk, and a missing guardian, are named with what they cost", () => {
+  const mounts = ["1 0 0:1 / / rw - ext4 /dev/vda rw", "2 1 0:2 / /run rw - tmpfs tmpfs rw"].join("\n");
+  const files = fakeHost({ "proc/self/mountinfo": mounts });
+  expect(checkRuntimeDirectory(files, "/run/hobble")).toMatchObject({ verdict: "yes", found: "/run/hobble" });
+  expect(checkRuntimeDirectory(files, "/runner")).toMatchObject({ verdict: "partly", found: "/runner is on ext4" });
+  expect(checkGuardian(42, undefined).verdict).toBe("yes");
+  expect(checkGuardian(undefined, "no such file")).toMatchObject({ verdict: "no", found: "no such file" });
 });

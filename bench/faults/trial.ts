@@ -24,7 +24,7 @@ export interface Way {
   /** What brings the targets back where the guardian cannot; default: nothing. */
   remedy?(owner: Owner): void | Promise<void>;
   /** After the outcome; default: the owner has died. */
-  finish?(owner: Owner): void | Promise<void>;
+  finish?(owner: Owner, states: States): void | Promise<void>;
 }
 
 export async function trial(way: Way, options: OwnerOptions, states: States): Promise<Outcome> {
@@ -35,7 +35,7 @@ export async function trial(way: Way, options: OwnerOptions, states: States): Pr
     const began = performance.now();
     await way.remedy?.(owner);
     const outcome = await untilNoneIsStopped(states, began);
-    await way.finish?.(owner);
+    await way.finish?.(owner, states);
     return outcome;
   } finally {
     await owner.end();

@@ -22,15 +22,25 @@ export const deaths: readonly Way[] = [
 ];
 
 /** Its targets run until it wakes; then it hobbles them again, and dies. */
-export const suspension: Way = {
-  name: "SIGSTOP for a second, then SIGKILL",
+export const suspension = (forMs: number): Way => ({
+  name: `SIGSTOP for ${forMs / 1000} s, then SIGKILL`,
   strike: (owner) => owner.signal("SIGSTOP"),
-  async finish(owner) {
-    await sleep(1000);
+  async finish(owner, states) {
+    await sleep(forMs);
+    if (states.stopped() > 0) throw new Error("something was stopped although its owner sleeps");
     owner.signal("SIGCONT");
-    await sleep(20);
+    await until(() => states.stopped() > 0, "nothing is hobbled again");
+    owner.signal("SIGKILL");
+    await owner.gone();
+    await until(() => states.stopped() === 0, "something is left stopped");
   },
-};
+});
+
+async function until(condition: () => boolean, otherwise: string): Promise<void> {
+  for (const deadline = performance.now() + 5000; !condition(); await sleep(1)) {
+    if (performance.now() > deadline) throw new Error(otherwise);
+  }
+}
 
 export const guardianDeaths: readonly Way[] = [
   {

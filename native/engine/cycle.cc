@@ -186,7 +186,7 @@ Nanos Lane::begin_run(Target& target, Nanos deadline, Nanos now) {
 
 // The run window is measured from the signal that really began it: a late SIGCONT does not shorten it.
 void Lane::enter_run(Target& target, Nanos deadline, Nanos now) {
-  continue_members(target);
+  continue_members(target, false);
   const Nanos stopped = now - target.halted;
   target.stop_before = target.first_window ? -1 : stopped;
   if (!target.first_window && !target.deferred) {

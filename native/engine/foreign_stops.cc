@@ -17,6 +17,8 @@ constexpr double kMostShare = 0.1;
 constexpr Nanos kLead = 1500 * kMicrosecond;
 constexpr Nanos kLongLead = 6 * kMillisecond;
 constexpr double kManyLooks = 500;  // a second
+// This thread may be late itself. What it was late by lately comes on top, up to this.
+constexpr Nanos kMostLateness = 20 * kMillisecond;
 // The second look of a cycle is for few targets.
 constexpr double kMostTwice = 200;
 // Between two looks at a member that is held.
@@ -41,6 +43,11 @@ Nanos thread_cpu_now() {
 
 }  // namespace
 
+// How long before a signal to look.
+Nanos Scout::look_lead() const {
+  return (signals_per_second_ > kManyLooks ? kLongLead : kLead) + std::min(look_lateness_, kMostLateness);
+}
+
 Nanos Scout::next_look() const { return looks_.empty() ? kNever : looks_.top().at; }
 
 void Scout::watch_for_foreign_stops(const Record& record, Nanos now) {
@@ -53,6 +60,8 @@ void Scout::look_for_foreign_stops(Nanos now) {
   const Nanos until = now + (signals_per_second_ > kManyLooks ? kLongLead - kLead : 0);
   while (!looks_.empty() && looks_.top().at <= until) {
     const uint64_t id = looks_.top().target;
+    // Up at once, down slowly.
+    look_lateness_ = std::max(monotonic_now() - looks_.top().at, look_lateness_ - look_lateness_ / 32);
     looks_.pop();
     const auto found = records_.find(id);
     if (found == records_.end() || found->second->retired) continue;
@@ -79,31 +88,55 @@ void Scout::look_at(Record& record) {
   look_cost_ += (cost - look_cost_) / 16;
 }
 
-void Scout::look_at(Member& member) {
+std::optional<StopStatus> Scout::read_status(Member& member) {
   if (!member.status_file && status_files_ < kMostFiles) {
     member.status_file = member.process.open_file("status");
     if (member.status_file) ++status_files_;
   }
+  return member.status_file ? read_stop_status_fd(member.status_file.get()) : read_stop_status(member.process.pid());
+}
+
+// Before its first stop: what is stopped now, others have stopped.
+void Scout::hold_what_others_hold(Member& member, char state) {
+  if (!options_.respect_foreign_stops) return;
+  const auto status = read_status(member);
+  if (status && status->tracer != 0) {
+    hold(member, true);
+  } else if (state == 'T' || (status && status->stop_pending)) {
+    hold(member, false);
+  }
+}
+
+void Scout::look_at(Member& member) {
   // In this order, and the same again afterwards: then no signal of ours came while we looked.
   const uint64_t signals = member.target->signals.get();
   const Nanos resume_by = member.lease->resume_by.load(std::memory_order_acquire);
-  const auto status = member.status_file ? read_stop_status_fd(member.status_file.get()) : read_stop_status(member.process.pid());
+  const auto status = read_status(member);
   if (!status) return;
   const bool stopped = status->state == 'T' || status->state == 't';
   if (member.held.get()) {
-    if (!stopped && status->tracer == 0) let_go(member);
+    // With the debugger gone, a stop that is ours and nobody else's is in force still: the lane ends it in its turn.
+    const bool ours_alone = member.traced.get() && resume_by != 0 && !status->stop_pending;
+    if (status->tracer != 0) return;
+    if ((!stopped && !status->stop_pending) || ours_alone) {
+      let_go(member);
+    } else {
+      member.traced.set(false);
+    }
     return;
   }
   const bool undisturbed = member.lease->resume_by.load(std::memory_order_acquire) == resume_by && member.target->signals.get() == signals;
   const bool ours = resume_by != 0 || !undisturbed;
   if (status->tracer != 0) {
     hold(member, true);
-  } else if (status->state == 'T' && (status->stop_pending || !ours)) {
+  } else if (ours ? status->state == 'T' && status->stop_pending : status->state == 'T' || status->stop_pending) {
+    // A starved process takes a while to stop: a stop signal on its way to one that we do not hold is somebody else's too.
     hold(member, false);
   }
 }
 
 void Scout::hold(Member& member, bool traced) {
+  member.traced.set(traced);
   member.held.set(true);
   Target& target = *member.target;
   target.held_members.set(target.held_members.get() + 1);
@@ -144,7 +177,7 @@ Nanos Scout::time_of_next_look(const Record& record, Nanos now) const {
   const double allowed = kMostShare * kSecond / static_cast<double>(std::max<Nanos>(look_cost_, 1));
   const bool twice = signals_per_second_ <= kMostTwice;
   const auto skipped = static_cast<Nanos>(signals_per_second_ / 2 / allowed);
-  const Nanos lead = signals_per_second_ > kManyLooks ? kLongLead : kLead;
+  const Nanos lead = std::min(look_lead(), std::max(kLead, cycle.stop * stretch / 2));
 
   // The next SIGCONT whose look is still to come.
   Nanos resume = record.target->resume_by.get();

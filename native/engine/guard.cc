@@ -55,12 +55,21 @@ bool is_own_guardian(pid_t pid) {
 
 Guard::~Guard() {
   pipe_.reset();
-  if (pid_ == 0) return;
-  // It ends within milliseconds, and was a child of ours: nobody else may collect it.
-  if (handle_) {
-    pollfd end{.fd = handle_.get(), .events = POLLIN, .revents = 0};
-    poll(&end, 1, static_cast<int>(kPatience / kMillisecond));
-  }
+  // It ends within milliseconds.
+  wait_for_end();
+  reap();
+}
+
+void Guard::wait_for_end() const {
+  if (!handle_) return;
+  pollfd gone{.fd = handle_.get(), .events = POLLIN, .revents = 0};
+  poll(&gone, 1, static_cast<int>(kPatience / kMillisecond));
+}
+
+// Through its handle: where the program ignores SIGCHLD, the kernel collects it, and its PID may be another's.
+void Guard::kill() {
+  if (auto process = Process::find_again(identity_)) process->send(SIGKILL);
+  wait_for_end();
   reap();
 }
 
@@ -75,8 +84,7 @@ std::optional<Error> Guard::start() {
   pollfd end{.fd = ready.get(), .events = POLLIN, .revents = 0};
   std::array<char, 2> word{};
   if (poll(&end, 1, static_cast<int>(kPatience / kMillisecond)) <= 0 || read(ready.get(), word.data(), word.size()) <= 0) {
-    kill(pid_, SIGKILL);  // a child of ours that nobody has collected: the PID is its own
-    reap();
+    kill();
     return Error{Code::kUnsupported, 0, "the guardian " + options_.program + " started but does not work"};
   }
   return std::nullopt;
@@ -97,13 +105,19 @@ std::optional<Error> Guard::spawn(int ready) {
   posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDERR_FILENO);
   for (size_t i = 0; i < copies.size(); ++i) {
-    if (copies[i]) posix_spawn_file_actions_adddup2(&actions, copies[i].get(), static_cast<int>(i) + 3);
+    const int number = static_cast<int>(i) + 3;
+    if (copies[i]) {
+      posix_spawn_file_actions_adddup2(&actions, copies[i].get(), number);
+    } else {
+      posix_spawn_file_actions_addclose(&actions, number);  // not some descriptor of the program's
+    }
   }
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
+  // Until it ignores them itself, a Ctrl-C or Ctrl-Z that comes while it starts waits.
+  sigset_t all;
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &all);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 
   std::string program = options_.program;
@@ -119,6 +133,8 @@ std::optional<Error> Guard::spawn(int ready) {
   }
   remember(pid_);
   handle_ = open_pidfd(pid_);
+  identity_ = {.pid = pid_, .inode = handle_ ? pidfd_inode(handle_.get()) : 0};
+  if (const auto stat = read_stat(pid_)) identity_.start_ticks = stat->start_ticks;
   return std::nullopt;
 }
 

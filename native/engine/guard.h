@@ -38,12 +38,15 @@ class Guard {
 
  private:
   std::optional<Error> spawn(int ready);
+  void kill();
+  void wait_for_end() const;
 
   const GuardOptions options_;
   LeaseTable& table_;
   UniqueFd pipe_;
   UniqueFd handle_;
   pid_t pid_ = 0;
+  Identity identity_;
 };
 
 // A guardian of one of this process's engines? Any thread.

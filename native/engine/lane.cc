@@ -211,6 +211,7 @@ void Lane::obey_mode() {
   const Nanos now = monotonic_now();
   for (Target* target = targets_.first(); target != nullptr; target = decltype(targets_)::next(target)) {
     if (wanted == Mode::kPaused) {
+      yield_to_others(*target);
       pause(*target);
     } else {
       unpause(*target, now);

@@ -31,6 +31,8 @@ struct LaneOptions {
   Nanos finish_at = kNever;
   // Targets whose SIGCONT is slow are reported, so that they can be moved to a lane of their own.
   bool reports_slow_targets = true;
+  // Look for somebody else's stop before everything is resumed at the end.
+  bool respect_foreign_stops = false;
   // What the guardian watches of this lane; may be null.
   LeaseHeader::Mark* mark = nullptr;
   // Notes for the scout, and the bell that wakes it. Called on the lane's thread.
@@ -164,7 +166,9 @@ class Lane {
   bool level_has_stopped(const Target& target) const;
   Nanos lead(const Target& target) const;
   void renew_leases(Target& target, Nanos resume_by) const;
-  void continue_members(Target& target);
+  void continue_members(Target& target, bool for_good);
+  void yield_to_others(Target& target);
+  static void leave_to_others(Member& member);
   bool signal(Member& member, int number);
   void drop(Member& member);
   void note_empty(Target& target);

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "engine/lane.h"
+#include "engine/recovery.h"
 
 namespace hobble {
 namespace {
@@ -87,7 +88,7 @@ Nanos Lane::start_before_first(const Target& target, Nanos now) const {
 }
 
 void Lane::pause(Target& target) {
-  continue_members(target);
+  continue_members(target, true);
   if (target.phase_state != TargetState::kWaiting) {
     if (target.queued()) heap_.remove(&target);
   } else if (target.allowance.pool != nullptr) {
@@ -147,7 +148,7 @@ void Lane::update_cycle(Target& target, const Cycle& cycle, Nanos offset, Nanos 
 void Lane::renew_leases(Target& target, Nanos resume_by) const {
   target.resume_by.set(resume_by);
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
-    if (member->stopped) member->lease->resume_by.store(resume_by, std::memory_order_release);
+    if (member->stopped) set_resume_by(*member->lease, resume_by);
   }
 }
 
@@ -171,7 +172,10 @@ void Lane::leave(Target& target, Note::Kind how, EndReason reason) {
 
 void Lane::leave_all(EndReason reason) {
   // Everything runs again before the slower work of letting go.
-  for (Target* target = targets_.first(); target != nullptr; target = decltype(targets_)::next(target)) continue_members(*target);
+  for (Target* target = targets_.first(); target != nullptr; target = decltype(targets_)::next(target)) {
+    yield_to_others(*target);
+    continue_members(*target, true);
+  }
   while (!targets_.empty()) leave(*targets_.first(), Note::Kind::kTargetRetired, reason);
 }
 
@@ -185,7 +189,10 @@ uint32_t Lane::stop_level(Target& target) {
   uint32_t signalled = 0;
   while (member != nullptr && member->level == level) {
     Member* const next = decltype(target.members)::next(member);
-    if (!member->held.get()) {
+    if (member->stopped) {
+      // Since before a debugger held it; a second SIGSTOP would be pending, and look like somebody else's.
+      set_resume_by(*member->lease, target.resume_by.get());
+    } else if (!member->held.get()) {
       signal(*member, SIGSTOP);
       ++signalled;
     }
@@ -214,29 +221,44 @@ Nanos Lane::lead(const Target& target) const {
   return std::min(gaps * kLevelGap, target.window / 4);
 }
 
-void Lane::continue_members(Target& target) {
+void Lane::continue_members(Target& target, bool for_good) {
   for (Member* member = target.members.last(); member != nullptr;) {
     Member* const previous = decltype(target.members)::previous(member);
-    if (member->stopped && member->held.get()) {
-      // From now on it is stopped by somebody else.
-      member->stopped = false;
-      member->lease->resume_by.store(0, std::memory_order_release);
-    } else if (member->stopped) {
+    if (!member->stopped) {
+      // nothing is owed
+    } else if (!member->held.get() || (for_good && member->traced.get())) {
       signal(*member, SIGCONT);
+    } else if (!member->traced.get()) {
+      leave_to_others(*member);
     }
     member = previous;
   }
 }
 
+// Somebody else wants it stopped: from now on it is that one's.
+void Lane::leave_to_others(Member& member) {
+  member.stopped = false;
+  set_resume_by(*member.lease, 0);
+}
+
+// The last look for stops that came while we held it: when an engine pauses or closes, no helper thread has had the time to look, and
+// nothing has to be on time any more (20 us a member).
+void Lane::yield_to_others(Target& target) {
+  if (!options_.respect_foreign_stops) return;
+  for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
+    if (member->stopped && foreign_stop(member->process.pid()) == ForeignStop::kSignal) leave_to_others(*member);
+  }
+}
+
 bool Lane::signal(Member& member, int number) {
   // The lease before the SIGSTOP, and until after the SIGCONT: whenever we die, whoever looks after us finds what may be stopped.
-  if (number == SIGSTOP) member.lease->resume_by.store(member.target->resume_by.get(), std::memory_order_release);
+  if (number == SIGSTOP) set_resume_by(*member.lease, member.target->resume_by.get());
   const int error = member.process.send(number);
   counters_.signals.add(1);
   member.target->signals.add(1);
   if (error == 0) {
     member.stopped = number == SIGSTOP;
-    if (!member.stopped) member.lease->resume_by.store(0, std::memory_order_release);
+    if (!member.stopped) set_resume_by(*member.lease, 0);
     return true;
   }
   // ESRCH: it is gone. Anything else (EPERM: it became another user's) will not get better: let it go and say so.
@@ -250,6 +272,8 @@ void Lane::drop(Member& member) {
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, member.process.exit_fd(), nullptr);
   member.attached = false;
   count_gone(member);
+  // Gone, or not stopped: only a SIGCONT that was refused leaves something to be done.
+  if (member.error == 0 || !member.stopped) set_resume_by(*member.lease, 0);
   target.members.remove(&member);
   target.member_count.set(target.members.size());
   counters_.members.set(counters_.members.get() - 1);

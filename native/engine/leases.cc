@@ -58,12 +58,16 @@ uint64_t current_pid_namespace() {
 Identity own_identity() {
   const pid_t pid = getpid();
   Identity identity{.pid = pid};
-  if (const UniqueFd self = open_pidfd(pid)) identity.inode = pidfd_inode(self.get());
   if (const auto stat = read_stat(pid)) identity.start_ticks = stat->start_ticks;
+  errno = 0;
+  if (const UniqueFd self = open_pidfd(pid)) identity.inode = pidfd_inode(self.get());
   return identity;
 }
 
-bool lives(const Identity& identity) { return static_cast<bool>(Process::find_again(identity)); }
+bool lives(const Identity& identity) {
+  const auto found = Process::find_again(identity);
+  return found || found.error().code != Code::kNoSuchProcess;
+}
 
 Result<std::unique_ptr<LeaseTable>> LeaseTable::create(const std::string& directory) {
   auto folder = open_runtime_directory(directory);
@@ -95,6 +99,8 @@ Result<std::unique_ptr<LeaseTable>> LeaseTable::create(const std::string& direct
 
   LeaseHeader& header = table->header();
   const Identity owner = own_identity();
+  // Others would take us for dead.
+  if (owner.start_ticks == Identity::kUnknownTicks || (owner.inode == 0 && (errno == EMFILE || errno == ENFILE))) return give_up(EMFILE);
   header.version = LeaseHeader::kVersion;
   header.slot_bytes = sizeof(Lease);
   header.capacity = LeaseHeader::kCapacity;
@@ -172,6 +178,17 @@ bool LeaseTable::anything_stopped() const {
     if (at(i)->pid.load() != 0 && at(i)->resume_by.load() != 0) return true;
   }
   return false;
+}
+
+std::optional<LeaseEntry> read_lease(const Lease& slot) {
+  LeaseEntry entry;
+  entry.identity.pid = slot.pid.load(std::memory_order_acquire);
+  entry.resume_by = slot.resume_by.load(std::memory_order_acquire);
+  entry.identity.inode = slot.inode.load(std::memory_order_acquire);
+  entry.identity.start_ticks = slot.start_ticks.load(std::memory_order_acquire);
+  entry.level = slot.level.load(std::memory_order_acquire);
+  if (entry.identity.pid <= 0 || slot.pid.load(std::memory_order_relaxed) != entry.identity.pid) return std::nullopt;
+  return entry;
 }
 
 Result<LeaseCopy> read_leases(int file, const std::string& name) {

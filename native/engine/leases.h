@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,13 @@ struct alignas(64) Lease {
   std::atomic<uint64_t> start_ticks;
 };
 static_assert(sizeof(Lease) == 64 && std::atomic<Nanos>::is_always_lock_free);
+
+// The lane's: before each SIGSTOP and, with 0, after each SIGCONT. The benchmark of its cost is compiled a second time without it.
+inline void set_resume_by([[maybe_unused]] Lease& lease, [[maybe_unused]] Nanos moment) {
+#ifndef HOBBLE_WITHOUT_LEASES
+  lease.resume_by.store(moment, std::memory_order_release);
+#endif
+}
 
 using BootId = std::array<char, 40>;
 
@@ -104,18 +112,24 @@ class LeaseTable {
   std::vector<Lease*> free_;
 };
 
+// One member, as others read it.
+struct LeaseEntry {
+  Identity identity;
+  int level = 0;
+  Nanos resume_by = 0;
+};
+
+// A slot of a table that its owner may be writing at this moment. Nothing when it is free, or changes hands just now: then nobody is stopped
+// under it.
+std::optional<LeaseEntry> read_lease(const Lease& slot);
+
 // A copy of somebody's table, taken with read(2): a file that is truncated meanwhile must not end us with SIGBUS.
 struct LeaseCopy {
-  struct Entry {
-    Identity identity;
-    int level = 0;
-    Nanos resume_by = 0;
-  };
   Identity owner;
   uint64_t pid_namespace = 0;
   BootId boot_id{};
   bool closed = false;
-  std::vector<Entry> entries;  // of slots in use
+  std::vector<LeaseEntry> entries;  // of slots in use
 };
 
 // Trusts nothing: fails when the file is not a table of leases, is cut short, or holds impossible values.
@@ -128,7 +142,8 @@ uint64_t current_pid_namespace();
 // Our own identity.
 Identity own_identity();
 
-// Does the owner still live? By its pidfd's inode, on older kernels by its start time.
+// Does the owner still live? By its pidfd's inode, on older kernels by its start time. Who cannot be looked up (no descriptor is left) counts
+// as living: nothing of a living owner may be touched.
 bool lives(const Identity& identity);
 
 }  // namespace hobble

@@ -184,7 +184,7 @@ Nanos Lane::run_if_earned(Target& target, Nanos now) {
 
 // It is in the heap.
 void Lane::run_limited(Target& target, Nanos now) {
-  continue_members(target);
+  continue_members(target, false);
   learn_cost(target, monotonic_now() - now, target.members.size(), true);
   target.stopped.add(now - target.halted);
   target.cycles.add(1);

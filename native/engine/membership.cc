@@ -157,7 +157,8 @@ std::vector<Found> find_orphans(pid_t root, SignalMethod method, const Protectio
   std::vector<pid_t> pids;
   list_children(getpid(), pids);
   for (const pid_t pid : pids) {
-    if (!skip_root(pid)) reap_child(pid);
+    // The guardian is its engine's to collect.
+    if (!skip_root(pid) && !is_own_guardian(pid)) reap_child(pid);
   }
   return find_children(getpid(), 0, method, protection, skip_root);
 }

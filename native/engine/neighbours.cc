@@ -36,8 +36,11 @@ void Neighbours::read(const std::vector<std::string>& directories, const std::st
       auto leases = file ? read_leases(file.get(), table) : Result<LeaseCopy>(Error{});
       if (!leases || leases->closed || leases->entries.empty() || leases->boot_id != current_boot_id()) continue;
       if (leases->pid_namespace != current_pid_namespace() || !lives(leases->owner)) continue;
-      for (const LeaseCopy::Entry& entry : leases->entries) {
-        claims_[entry.identity.pid] = {.identity = entry.identity, .owner = leases->owner.pid};
+      struct stat status {};
+      if (fstat(file.get(), &status) != 0) continue;
+      const long user = table_speaks_for(directory.get(), status);
+      for (const LeaseEntry& entry : leases->entries) {
+        claims_[entry.identity.pid] = {.identity = entry.identity, .owner = leases->owner.pid, .user = user};
       }
     }
   }
@@ -46,6 +49,7 @@ void Neighbours::read(const std::vector<std::string>& directories, const std::st
 pid_t Neighbours::owner_of(const Identity& identity) const {
   const auto found = claims_.find(identity.pid);
   if (found == claims_.end()) return 0;
+  if (!may_speak_of(found->second.user, identity.pid)) return 0;
   const Identity& claimed = found->second.identity;
   const bool other_inode = identity.inode != 0 && claimed.inode != 0 && identity.inode != claimed.inode;
   const bool other_start = identity.start_ticks != Identity::kUnknownTicks && identity.start_ticks != claimed.start_ticks;

@@ -27,6 +27,7 @@ class Neighbours {
   struct Claim {
     Identity identity;
     pid_t owner = 0;
+    long user = -1;  // whose processes the table may speak of
   };
   std::unordered_map<pid_t, Claim> claims_;
 };

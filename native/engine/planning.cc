@@ -147,6 +147,8 @@ bool Scout::open_slow_lane() {
 }
 
 void Scout::move_to(Record& record, LaneName lane) {
+  // It is resumed on its way.
+  if (options_.respect_foreign_stops) look_at(record);
   post_to_lane(record, Command::Kind::kDetach);
   record.moving = true;
   record.moving_to = lane;

@@ -151,25 +151,31 @@ Result<Process> Process::open(const Identity& expected, SignalMethod method, Pro
   return process;
 }
 
-std::optional<Process> Process::find_again(const Identity& known) {
+Result<Process> Process::find_again(const Identity& known) {
+  const Error is_gone = system_error(ESRCH, known.pid);
   Process process;
   process.identity_ = known;
   process.handle_ = open_pidfd(known.pid);
   if (process.handle_) {
-    if (known.inode != 0) {
-      if (pidfd_inode(process.handle_.get()) != known.inode || process.gone()) return std::nullopt;
+    if (const uint64_t inode = pidfd_inode(process.handle_.get()); known.inode != 0 && inode != 0) {
+      if (inode != known.inode || process.gone()) return is_gone;
       return process;
     }
   } else {
-    if (errno != ENOSYS && errno != EPERM) return std::nullopt;
+    // EINVAL (ENOENT since Linux 6.9): the PID is a thread's by now.
+    if (errno == ESRCH || errno == EINVAL || errno == ENOENT) return is_gone;
+    if (errno != ENOSYS && errno != EPERM) return system_error(errno, known.pid);
     process.method_ = SignalMethod::kKill;
     char path[32];
     snprintf(path, sizeof path, "/proc/%d/stat", known.pid);
     process.handle_.reset(::open(path, O_RDONLY | O_CLOEXEC));
+    if (!process.handle_) return system_error(errno == ENOENT ? ESRCH : errno, known.pid);
   }
   // The handle first: if the process still lives afterwards, the start time was its own.
-  const auto stat = read_stat(known.pid);
-  if (!process.handle_ || !stat || stat->start_ticks != known.start_ticks || process.gone()) return std::nullopt;
+  const auto stat = process.method_ == SignalMethod::kKill ? read_stat_fd(process.handle_.get()) : read_stat(known.pid);
+  if (process.gone()) return is_gone;
+  if (!stat) return system_error(errno, known.pid);
+  if (stat->start_ticks != known.start_ticks) return is_gone;
   return process;
 }
 

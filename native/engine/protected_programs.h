@@ -7,9 +7,10 @@
 
 #include <map>
 #include <string>
-#include <utility>
+#include <tuple>
 #include <vector>
 
+#include "engine/clock.h"
 #include "engine/procfs.h"
 
 namespace hobble {
@@ -24,11 +25,12 @@ class ProtectedPrograms {
   std::string match(pid_t pid, const ProcessStat& stat);
 
  private:
-  using FileId = std::pair<dev_t, ino_t>;
+  using FileId = std::tuple<dev_t, ino_t, Nanos>;
   struct Verdict {
     std::string path;  // "" = not protected
     bool listener_only = false;
   };
+  static FileId file_id(const struct stat& file);
   Verdict judge(pid_t pid, const struct stat& file) const;
 
   const std::vector<std::string> more_;

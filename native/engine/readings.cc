@@ -55,8 +55,7 @@ Member* Scout::make_members(Record& record, std::vector<Found> found) {
       break;
     }
     find_level(*member, one.stat.parent);
-    // Before its first stop: what is stopped now, others have stopped.
-    if (options_.respect_foreign_stops && (one.stat.state == 'T' || one.stat.state == 't')) hold(*member, one.stat.state == 't');
+    hold_what_others_hold(*member, one.stat.state);
     by_pid_[member->process.pid()] = member;
     {
       const std::lock_guard lock(records_mutex_);

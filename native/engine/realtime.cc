@@ -78,6 +78,11 @@ void favour_thread() {
   if (setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), -20) != 0) request_slice(kShortSlice);
 }
 
+bool set_prompt(bool prompt) {
+  const sched_param parameters{.sched_priority = prompt ? 1 : 0};
+  return pthread_setschedparam(pthread_self(), prompt ? SCHED_FIFO : SCHED_OTHER, &parameters) == 0;
+}
+
 int usable_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);

@@ -24,6 +24,9 @@ struct Scheduling {
 // (100 us, Linux 6.12; no privilege needed: p90 of lateness 384 -> 117 us, measured). Timer slack 1 ns. `cpu` >= 0 pins it.
 Scheduling schedule_thread(RealtimeMode mode, int priority, int cpu);
 
+// The calling thread waits with the lowest real-time priority, or is an ordinary one again. False where that is refused.
+bool set_prompt(bool prompt);
+
 // For a helper thread that must get its turn among a thousand busy processes, but never before the timer thread: nice -20 or a short slice.
 void favour_thread();
 

@@ -14,38 +14,23 @@
 namespace hobble {
 namespace {
 
-// User of a process, through its /proc directory; -1 if it is gone.
-long user_of(pid_t pid) {
-  char path[32];
-  snprintf(path, sizeof path, "/proc/%d", pid);
-  struct stat status {};
-  return stat(path, &status) == 0 ? static_cast<long>(status.st_uid) : -1;
-}
-
 Recovered resume(const Identity& identity, bool dry_run, long only_user) {
   Recovered result{.pid = identity.pid};
-  const auto process = Process::find_again(identity);
+  auto process = Process::find_again(identity);
   if (!process) {
-    result.result = Recovered::Result::kGone;
-  } else if (only_user >= 0 && user_of(identity.pid) != only_user) {
+    const bool is_gone = process.error().code == Code::kNoSuchProcess;
+    result.result = is_gone ? Recovered::Result::kGone : Recovered::Result::kFailed;
+    result.error = is_gone ? 0 : process.error().code == Code::kNoDescriptors ? EMFILE : EPERM;
+  } else if (!may_speak_of(only_user, identity.pid)) {
     result.result = Recovered::Result::kFailed;
     result.error = EPERM;
-  } else if (foreign_stop(identity.pid) != ForeignStop::kNone) {
+  } else if (foreign_stop(identity.pid) == ForeignStop::kSignal) {
     result.result = Recovered::Result::kForeign;
   } else if (const int error = dry_run ? 0 : process->send(SIGCONT); error != 0) {
     result.result = error == ESRCH ? Recovered::Result::kGone : Recovered::Result::kFailed;
     result.error = error;
   }
   return result;
-}
-
-// Whose processes a table may speak of: root's of everybody's (-1), a user's of that user's. A user can put any file into a directory of
-// his.
-long speaks_for(int directory, const struct stat& file) {
-  struct stat folder {};
-  if (fstat(directory, &folder) != 0) return static_cast<long>(file.st_uid);
-  const uid_t user = folder.st_uid != 0 ? folder.st_uid : file.st_uid;
-  return user == 0 && (folder.st_mode & 0022) == 0 ? -1 : static_cast<long>(user);
 }
 
 void recover_table(int directory, const std::string& name, bool dry_run, RecoveredTable& table) {
@@ -71,7 +56,7 @@ void recover_table(int directory, const std::string& name, bool dry_run, Recover
       table.ignored = "its owner lives";
       return;
     }
-    table.members = resume_leases(*leases, dry_run, speaks_for(directory, status));
+    table.members = resume_leases(*leases, dry_run, table_speaks_for(directory, status));
   }
   const bool all_done = std::none_of(table.members.begin(), table.members.end(),
                                      [](const Recovered& member) { return member.result == Recovered::Result::kFailed; });
@@ -89,15 +74,15 @@ ForeignStop foreign_stop(pid_t pid) {
 }
 
 std::vector<Recovered> resume_leases(const LeaseCopy& leases, bool dry_run, long only_user) {
-  std::vector<LeaseCopy::Entry> stopped;
-  for (const LeaseCopy::Entry& entry : leases.entries) {
+  std::vector<LeaseEntry> stopped;
+  for (const LeaseEntry& entry : leases.entries) {
     if (entry.resume_by != 0) stopped.push_back(entry);
   }
   // Children before their parents.
   std::stable_sort(stopped.begin(), stopped.end(), [](const auto& a, const auto& b) { return a.level > b.level; });
   std::vector<Recovered> results;
   results.reserve(stopped.size());
-  for (const LeaseCopy::Entry& entry : stopped) results.push_back(resume(entry.identity, dry_run, only_user));
+  for (const LeaseEntry& entry : stopped) results.push_back(resume(entry.identity, dry_run, only_user));
   return results;
 }
 

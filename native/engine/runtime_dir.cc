@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -87,6 +88,21 @@ std::vector<std::string> visible_runtime_directories(const std::string& own) {
   look_in("/run/user", "", "/hobble");
   look_in("/dev/shm", "hobble-", "");
   return found;
+}
+
+long table_speaks_for(int directory, const struct stat& table) {
+  struct stat folder {};
+  if (fstat(directory, &folder) != 0) return static_cast<long>(table.st_uid);
+  const uid_t user = folder.st_uid != 0 ? folder.st_uid : table.st_uid;
+  return user == 0 && (folder.st_mode & 0022) == 0 ? -1 : static_cast<long>(user);
+}
+
+bool may_speak_of(long user, pid_t pid) {
+  if (user < 0) return true;
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d", pid);
+  struct stat process {};
+  return stat(path, &process) == 0 && static_cast<long>(process.st_uid) == user;
 }
 
 std::vector<std::string> list_tables(int directory) {

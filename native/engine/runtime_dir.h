@@ -1,6 +1,9 @@
 // The directory that the tables of leases are in.
 #pragma once
 
+#include <sys/stat.h>
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -18,6 +21,11 @@ Result<UniqueFd> open_runtime_directory(const std::string& path);
 
 // Where tables can be that we may look at: our own directory, and as root those of all users.
 std::vector<std::string> visible_runtime_directories(const std::string& own);
+
+// Whose processes a table may speak of: root's of everybody's (-1), a user's of that user's alone. A user can put any file into a directory
+// of his.
+long table_speaks_for(int directory, const struct stat& table);
+bool may_speak_of(long user, pid_t pid);
 
 // The names of the tables in an open directory.
 std::vector<std::string> list_tables(int directory);

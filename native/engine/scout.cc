@@ -35,6 +35,7 @@ Scout::Scout(const ScoutOptions& options, EventQueue& events)
       protected_programs_(options.protected_programs, options.protect_usual),
       planner_(options.lane.precision == Precision::kEconomy ? 64 : 16),
       event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  options_.lane.respect_foreign_stops = options_.respect_foreign_stops;
   options_.lane.notes = &notes_;
   options_.lane.notes_event_fd = event_.get();
   rates_.stretch.set(1);
@@ -162,6 +163,7 @@ Nanos Scout::cpu_spent(uint64_t id) {
 void Scout::run() {
   pthread_setname_np(pthread_self(), "hobble-scout");
   favour_thread();
+  may_be_prompt_ = options_.lane.realtime != RealtimeMode::kOff;
   // Before anything is hobbled: whoever was left stopped may be what we are asked to hobble.
   recover(visible_runtime_directories(options_.runtime_directory), false);
   while (!stopping_.load()) {
@@ -170,19 +172,32 @@ void Scout::run() {
     std::array<pollfd, 2> ends{
         {{.fd = event_.get(), .events = POLLIN, .revents = 0}, {.fd = guard_ ? guard_->exit_fd() : -1, .events = POLLIN, .revents = 0}}};
     const timespec timeout = to_timespec(std::max<Nanos>(0, wake_up - now));
+    // A look that comes after the SIGCONT comes too late.
+    be_prompt(!looks_.empty());
     ppoll(ends.data(), ends.size(), wake_up == kNever ? nullptr : &timeout, nullptr);
+    look_for_foreign_stops(monotonic_now());
     if (ends[0].revents != 0) {
       uint64_t count = 0;
       [[maybe_unused]] const ssize_t got = read(event_.get(), &count, sizeof count);
     }
-    if (ends[1].revents != 0 || monotonic_now() >= next_guardian_) replace_guardian();
+    if (ends[1].revents != 0 || monotonic_now() >= next_guardian_) {
+      be_prompt(false);  // not for the guardian to inherit
+      replace_guardian();
+    }
     handle_notes();
     handle_requests();
     const Nanos later = monotonic_now();
     read_members(later);
-    look_for_foreign_stops(monotonic_now());
     measure(later);
   }
+}
+
+// The lowest of real-time priorities: before all who compete for the CPU, after the lanes. All regular work of this thread is thinned out
+// to a tenth of a CPU each.
+void Scout::be_prompt(bool prompt) {
+  if (prompt == prompt_ || !may_be_prompt_) return;
+  may_be_prompt_ = set_prompt(prompt);
+  prompt_ = prompt && may_be_prompt_;
 }
 
 void Scout::handle_requests() {
@@ -192,6 +207,8 @@ void Scout::handle_requests() {
     requests.swap(requests_);
   }
   if (requests.empty()) return;
+  // A thousand of them take 50 ms: that is nobody's turn to lose but ours.
+  if (requests.size() > kRequestsAtOnce) be_prompt(false);
   protection_ = Protection::current(protected_programs_);
   const UniqueFd claim = neighbours_.claim(options_.runtime_directory);
   neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
@@ -301,6 +318,8 @@ void Scout::release(uint64_t id) {
   const auto found = records_.find(id);
   if (found == records_.end() || found->second->retired) return;
   Record& record = *found->second;
+  // What somebody else stopped while we held it stays stopped.
+  if (options_.respect_foreign_stops) look_at(record);
   if (record.moving) {
     record.release_asked = true;
   } else {

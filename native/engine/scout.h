@@ -119,6 +119,7 @@ class Scout {
 
   // scout.cc: the thread, what JavaScript asks for
   void run();
+  void be_prompt(bool prompt);
   Nanos next_wake_up() const;
   void handle_requests();
   void add(const Request& request);
@@ -157,9 +158,12 @@ class Scout {
   // foreign_stops.cc: what others stopped
   void watch_for_foreign_stops(const Record& record, Nanos now);
   Nanos next_look() const;
+  Nanos look_lead() const;
   void look_for_foreign_stops(Nanos now);
   void look_at(Record& record);
   void look_at(Member& member);
+  std::optional<StopStatus> read_status(Member& member);
+  void hold_what_others_hold(Member& member, char state);
   void hold(Member& member, bool traced);
   void let_go(Member& member);
   static bool stops_now_and_then(const Target& target, Nanos now);
@@ -213,9 +217,12 @@ class Scout {
 
   RateCounters rates_;
   std::priority_queue<Look, std::vector<Look>, std::greater<>> looks_;
+  Nanos look_lateness_ = 0;                // lately, the worst
   Nanos look_cost_ = 12 * kMicrosecond;  // smoothed, of one
   Counter<uint64_t> looks_done_;
   size_t status_files_ = 0;
+  bool prompt_ = false;
+  bool may_be_prompt_ = true;  // until it is refused
   int lanes_open_ = 0;
   int lanes_finished_ = 0;
   size_t with_descendants_ = 0;  // records of trees and groups

@@ -66,8 +66,10 @@ struct Member {
   int level = 0;
   // /proc/PID/stat of a member whose children are members too, else -1: tells whether it has really stopped. Set by the scout at any time.
   Counter<int> state_fd{-1};
-  // Somebody else stopped it, or a debugger holds it: it is not signalled. Set by the scout.
+  // Somebody else stopped it, or a debugger holds it: it is not signalled. Set by the scout, `traced` first.
   Counter<bool> held;
+  // By a debugger. Our own stop, if one was in force, stays in force underneath: it is owed a SIGCONT.
+  Counter<bool> traced;
 
   // The lane's.
   ListLink<Member> siblings;  // in Target::members

@@ -62,6 +62,10 @@ int main(int count, char** arguments) {
     return 2;
   }
   ignore_signals();
+  // Blocked by the engine until now.
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
   setsid();
   close_others();
   prctl(PR_SET_NAME, "hobble-guardian");

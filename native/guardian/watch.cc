@@ -22,8 +22,9 @@ constexpr Nanos kPatience = 100 * kMillisecond;
 constexpr Nanos kStuckLook = 20 * kMillisecond;
 // Between two looks at lanes that are well: a new target may have brought their next wake-up nearer.
 constexpr Nanos kCalmLook = 100 * kMillisecond;
-// The owner's threads do not all die at once: after the first pass its whole process is waited for, and looked after again.
-constexpr Nanos kLastLook = 10 * kMillisecond;
+// What could not be resumed is tried again so often, after this time.
+constexpr int kTries = 3;
+constexpr Nanos kBetweenTries = 10 * kMillisecond;
 
 bool readable(int fd) {
   pollfd poll_fd{.fd = fd, .events = POLLIN, .revents = 0};
@@ -65,10 +66,12 @@ void* Watch::run_mutex_thread(void* self) {
 }
 
 // The fastest news of the owner's death: the kernel lets go of the mutex 0.2 ms after a SIGKILL, even before the process is a zombie.
+// Only the main lane's: the second one comes and goes, and nobody may hold its mutex when it comes.
 void Watch::wait_for_lane() {
   pthread_mutex_t* const alive = &header_->marks[0].alive;
   const int result = pthread_mutex_lock(alive);
-  if (result == EOWNERDEAD && !closed()) resume_all();
+  if (result == EOWNERDEAD && !closed()) resume_all(false);
+  if (result == EOWNERDEAD) lane_died_.store(true);
   if (result == EOWNERDEAD) pthread_mutex_consistent(alive);
   if (result == EOWNERDEAD || result == 0) pthread_mutex_unlock(alive);
 }
@@ -80,18 +83,31 @@ void Watch::run() {
     const Nanos now = monotonic_now();
     const timespec timeout = to_timespec(look_at_lanes(now));
     const int ready = ppoll(ends.data(), ends.size(), &timeout, nullptr);
+    // Its lane and its descriptors gone, but not itself: it has become another program (execve).
+    if (ends[1].fd < 0 && lane_died_.load()) break;
     if (ready <= 0) continue;
     if (owner_gone()) break;
     // The owner closed its end and lives: a program that closes descriptors it does not know. There is still its pidfd, and the lanes'
     // marks.
     if (ends[1].revents != 0) ends[1].fd = -1;
   }
-  if (!closed()) {
-    resume_all();
-    // Nothing that the owner had sent can arrive later than this.
-    rest(kLastLook);
-    if (resume_all()) remove_table();
+  if (closed()) return;
+  // Its last thread is gone: nothing can be stopped any more. The main lane's members were resumed when it died; the second lane may have
+  // lived a moment longer.
+  bool done = resume_all(second_lane_died());
+  for (int i = 1; i < kTries && !done; ++i) {
+    rest(kBetweenTries);
+    done = resume_all(true);
   }
+  if (done) remove_table();
+}
+
+bool Watch::second_lane_died() const {
+  pthread_mutex_t* const alive = &header_->marks[1].alive;
+  const int result = pthread_mutex_trylock(alive);
+  if (result == EOWNERDEAD) pthread_mutex_consistent(alive);
+  if (result == EOWNERDEAD || result == 0) pthread_mutex_unlock(alive);
+  return result != 0;
 }
 
 bool Watch::owner_gone() const {
@@ -115,41 +131,30 @@ Nanos Watch::look_at_lanes(Nanos now) {
 // Their leases stay as they are, because it may have been about to send SIGSTOP.
 void Watch::resume_overdue(Nanos now) {
   LeaseCopy overdue;
-  const uint32_t used = std::min(header_->used.load(std::memory_order_acquire), LeaseHeader::kCapacity);
-  resumed_for_.resize(used);
+  const uint32_t used = slots_used();
+  overdue_for_.resize(used);
   for (uint32_t i = 0; i < used; ++i) {
-    const Lease& slot = slots()[i];
-    const Nanos resume_by = slot.resume_by.load(std::memory_order_relaxed);
-    const pid_t pid = slot.pid.load(std::memory_order_acquire);
-    if (pid <= 0 || resume_by == 0 || resume_by + kPatience > now || resumed_for_[i] == resume_by) continue;
-    resumed_for_[i] = resume_by;
-    overdue.entries.push_back({.identity = {.pid = pid,
-                                            .inode = slot.inode.load(std::memory_order_relaxed),
-                                            .start_ticks = slot.start_ticks.load(std::memory_order_relaxed)},
-                               .level = slot.level.load(std::memory_order_relaxed),
-                               .resume_by = resume_by});
+    const auto entry = read_lease(slots()[i]);
+    if (!entry || entry->resume_by == 0 || entry->resume_by + kPatience > now || overdue_for_[i] == entry->resume_by) continue;
+    overdue_for_[i] = entry->resume_by;
+    overdue.entries.push_back(*entry);
   }
   if (!overdue.entries.empty()) resume_leases(overdue, false);
 }
 
-LeaseCopy Watch::copy() const {
-  LeaseCopy all;
-  const uint32_t used = std::min(header_->used.load(std::memory_order_acquire), LeaseHeader::kCapacity);
+// Called on both threads. A member is resumed once for each lease, unless `again`: whoever stops it afterwards is somebody else.
+bool Watch::resume_all(bool again) {
+  const std::lock_guard lock(resuming_);
+  LeaseCopy stopped;
+  const uint32_t used = slots_used();
+  resumed_for_.resize(used);
   for (uint32_t i = 0; i < used; ++i) {
-    const Lease& slot = slots()[i];
-    const pid_t pid = slot.pid.load(std::memory_order_acquire);
-    if (pid <= 0 || slot.resume_by.load(std::memory_order_relaxed) == 0) continue;
-    all.entries.push_back({.identity = {.pid = pid,
-                                        .inode = slot.inode.load(std::memory_order_relaxed),
-                                        .start_ticks = slot.start_ticks.load(std::memory_order_relaxed)},
-                           .level = slot.level.load(std::memory_order_relaxed),
-                           .resume_by = slot.resume_by.load(std::memory_order_relaxed)});
+    const auto entry = read_lease(slots()[i]);
+    if (!entry || entry->resume_by == 0 || (!again && resumed_for_[i] == entry->resume_by)) continue;
+    resumed_for_[i] = entry->resume_by;
+    stopped.entries.push_back(*entry);
   }
-  return all;
-}
-
-bool Watch::resume_all() {
-  const std::vector<Recovered> results = resume_leases(copy(), false);
+  const std::vector<Recovered> results = resume_leases(stopped, false);
   return std::none_of(results.begin(), results.end(), [](const Recovered& member) { return member.result == Recovered::Result::kFailed; });
 }
 

@@ -4,6 +4,9 @@
 #include <pthread.h>
 #include <sys/types.h>
 
+#include <algorithm>
+#include <atomic>
+#include <mutex>
 #include <vector>
 
 #include "engine/leases.h"
@@ -36,20 +39,23 @@ class Watch {
   Nanos look_at_lanes(Nanos now);
   void resume_overdue(Nanos now);
   // False if something could not be resumed: then the table stays, for recovery.
-  bool resume_all();
+  bool resume_all(bool again);
+  bool second_lane_died() const;
   void remove_table() const;
   bool closed() const { return header_->closed.load(std::memory_order_acquire) != 0; }
   bool owner_gone() const;
   Lease* slots() const { return reinterpret_cast<Lease*>(reinterpret_cast<std::byte*>(header_) + LeaseHeader::kBytes); }
-  LeaseCopy copy() const;
+  uint32_t slots_used() const { return std::min(header_->used.load(std::memory_order_acquire), LeaseHeader::kCapacity); }
 
   const WatchOptions options_;
   LeaseHeader* header_ = nullptr;
   size_t mapped_ = 0;
   pthread_t mutex_thread_{};
-  // Overdue members that were resumed already: the `resume_by` that it was for, by slot.
+  std::atomic<bool> lane_died_{false};
+  // Members that were resumed already: the `resume_by` that it was for, by slot.
+  std::vector<Nanos> overdue_for_;
+  std::mutex resuming_;  // guards the next
   std::vector<Nanos> resumed_for_;
-  std::array<Nanos, LeaseHeader::kLanes> awake_by_seen_{};
 };
 
 }  // namespace hobble

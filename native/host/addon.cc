@@ -77,6 +77,8 @@ const char* result_name(Recovered::Result result) {
   return kNames[static_cast<size_t>(result)];
 }
 
+Napi::Value RuntimeDirectory(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), runtime_directory("")); }
+
 // A few milliseconds for each thousand processes.
 Napi::Value Recover(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -316,6 +318,7 @@ void ExitNow(const Napi::CallbackInfo& info) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("recover", Napi::Function::New(env, Recover, "recover"));
+  exports.Set("runtimeDirectory", Napi::Function::New(env, RuntimeDirectory, "runtimeDirectory"));
   exports.Set("identify", Napi::Function::New(env, Identify, "identify"));
   exports.Set("cpuTimeNs", Napi::Function::New(env, CpuTimeNs, "cpuTimeNs"));
   exports.Set("monotonicNs", Napi::Function::New(env, MonotonicNs, "monotonicNs"));

@@ -6,6 +6,7 @@ import { formatChecks } from "../doctor/format.js";
 import { HostFiles } from "../doctor/host-files.js";
 import { kernelChecks } from "../doctor/kernel-checks.js";
 import { probeChecks } from "../doctor/probe-checks.js";
+import { checkGuardian, checkRuntimeDirectory } from "../doctor/safety-checks.js";
 import { Hobbler } from "../hobbler.js";
 import { host } from "../native.js";
 import { ExitCode } from "./exit.js";
@@ -48,25 +49,31 @@ async function doctor({ json }: { json?: true }): Promise<void> {
 /** Takes up to 0.2 s. Leaves nothing changed. */
 async function examineHost(): Promise<Check[]> {
   const files = new HostFiles();
-  const engine = await checkEngine();
+  const [engine, ...safety] = await checkEngine(files);
   if (engine.verdict === "no") return [engine];
-  return [engine, ...kernelChecks(files), ...probeChecks(host().probe()), checkCgroup(files)];
+  return [engine, ...safety, ...kernelChecks(files), ...probeChecks(host().probe()), checkCgroup(files)];
 }
 
-/** Both addons are loaded and a timer thread is started. */
-async function checkEngine(): Promise<Check> {
+/** Both addons are loaded, and a timer thread and a guardian are started. */
+async function checkEngine(files: HostFiles): Promise<[Check, ...Check[]]> {
   const name = "engine";
   const node = `Node ${process.versions.node} (${process.arch})`;
   try {
     host();
     const hobbler = new Hobbler();
-    await hobbler.close();
-    return present(name, `${node}, timer thread: ${formatScheduler(hobbler.stats())}`);
-  } catch (error) {
-    return lacking(name, `${node}, ${process.platform}`, {
-      cost: "nothing can be hobbled",
-      remedy: (error as Error).message,
-      essential: true,
+    const { guardian } = hobbler.stats();
+    let failure: string | undefined;
+    hobbler.once("unguarded", ({ error }) => {
+      failure = error.message;
     });
+    await hobbler.close();
+    return [
+      present(name, `${node}, timer thread: ${formatScheduler(hobbler.stats())}`),
+      checkRuntimeDirectory(files, host().runtimeDirectory()),
+      checkGuardian(guardian, failure),
+    ];
+  } catch (error) {
+    const lack = { cost: "nothing can be hobbled", remedy: (error as Error).message, essential: true } as const;
+    return [lacking(name, `${node}, ${process.platform}`, lack)];
   }
 }
