@@ -42,18 +42,26 @@ const lengths: Lengths = {
 };
 const names = flags.only?.split(",") ?? Object.keys(parts);
 
-// Above the busy targets, below the engine (50) and its guardian (51); else our own looks would come late. Not for our children: a herd of busy
-// processes with real-time priority would take the whole machine.
-try {
-  execFileSync("chrt", ["--reset-on-fork", "-a", "-f", "-p", "40", String(process.pid)]);
-} catch {
-  console.log("no real-time rights: the times below are our own lateness too");
+/** Parts that measure how soon something runs again: then our own looks must not come late. */
+const timed = new Set(["deaths", "guardians", "busy"]);
+
+/**
+ * Above the busy targets, below the engine (50) and its guardian (51). Not for our children: a herd of busy processes with real-time priority would
+ * take the whole machine.
+ */
+function setRealtime(wanted: boolean): void {
+  try {
+    execFileSync("chrt", ["--reset-on-fork", "-a", wanted ? "-f" : "-o", "-p", wanted ? "40" : "0", String(process.pid)]);
+  } catch {
+    if (wanted) console.log("no real-time rights: the times below are our own lateness too");
+  }
 }
 
 const verdicts = new Verdicts();
 for (const name of names) {
   const part = parts[name];
   if (part === undefined) throw new Error(`there is no part "${name}"; there are ${Object.keys(parts).join(", ")}`);
+  setRealtime(timed.has(name));
   try {
     await part(lengths, verdicts);
   } catch (error) {

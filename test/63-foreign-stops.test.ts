@@ -33,30 +33,38 @@ function watched(options: ConstructorParameters<typeof Hobbler>[0] = {}) {
 }
 
 describe("SIGSTOP from somebody else", () => {
-  // At any moment of the cycle.
-  for (const afterMs of [0, 25, 50, 75, 100, 125]) {
-    test(`stays in force, ${afterMs} ms into the cycle, while hobbled and afterwards; SIGCONT brings it back`, async () => {
-      const { hobbler, told } = watched();
-      const { pid } = await startBurner();
-      const target = hobbler.add(pid, cycle);
-      await target.ready;
-      await isHobbled(pid);
+  // Long windows: a stop that comes within 1.5 ms before a signal of ours is undone, and a loaded machine lets this test itself be late.
+  const slow = { run: "200ms", stop: "500ms" } as const;
+  const moments: [string, string, number][] = [
+    ["at the beginning of a stop window", "T", 0],
+    ["in the middle of a stop window", "T", 200],
+    ["in a run window", "R", 20],
+  ];
+  test.each(moments)("%s stays in force, while hobbled and afterwards; SIGCONT brings it back", async (_, state, afterMs) => {
+    const { hobbler, told } = watched();
+    const { pid } = await startBurner();
+    const target = hobbler.add(pid, slow);
+    await target.ready;
+    const moment = async () => {
+      await until(() => stateOf(pid) === (state === "T" ? "R" : "T"), "the other window");
+      await until(() => stateOf(pid) === state, "the window");
       await sleep(afterMs);
-      process.kill(pid, "SIGSTOP");
-      await until(() => told.held.length > 0, "it is held");
-      expect(told.held).toEqual([{ pid, by: "signal" }]);
-      expect(target.state).toBe("held");
-      await staysStopped(pid);
-      process.kill(pid, "SIGCONT");
-      await until(() => told.unheld.length > 0, "it is held no longer");
-      await isHobbled(pid);
+    };
+    await moment();
+    process.kill(pid, "SIGSTOP");
+    await until(() => told.held.length > 0, "it is held");
+    expect(told.held).toEqual([{ pid, by: "signal" }]);
+    expect(target.state).toBe("held");
+    expect(await observe(pid, 500)).toEqual(new Map([["T", 500]]));
+    process.kill(pid, "SIGCONT");
+    await until(() => told.unheld.length > 0, "it is held no longer");
 
-      process.kill(pid, "SIGSTOP");
-      await until(() => told.held.length === 2, "it is held again");
-      await hobbler.close();
-      await staysStopped(pid);
-    });
-  }
+    await moment();
+    process.kill(pid, "SIGSTOP");
+    await until(() => told.held.length === 2, "it is held again");
+    await hobbler.close();
+    await staysStopped(pid);
+  });
 
   test("is respected from the start: a process that is stopped when it is added stays so", async () => {
     const { hobbler, told } = watched();
@@ -180,8 +188,8 @@ describe("a debugger", () => {
         await debug.attached();
         await until(() => told.held.some(({ by }) => by === "tracer"), "it is held");
         expect(stateOf(burner.pid)).toBe("t");
-        for (let step = 0; step < 3; step++) await debug.does("stepi", /0x[0-9a-f]+/);
-        await debug.does("info registers rip", /rip|pc/);
+        for (let step = 0; step < 3; step++) await debug.does("stepi", /\(gdb\) $/);
+        await debug.does("print $pc", /\$\d+ = .*0x[0-9a-f]+/);
         await debug.does("detach", /Detaching|detached/i);
         await until(() => told.unheld.length > 0, "it is held no longer");
         for (let round = 0; round < 3; round++) await isHobbled(burner.pid);

@@ -80,7 +80,7 @@ describe.runIf(asRoot)("a file system that is", () => {
 
   test("full later: what does not fit is not hobbled, what fits is, and all of it runs at the end", async () => {
     // Room for the first page and for 4,096 members, not for more.
-    const herd = await start(["sh", "-c", "i=0; while [ $i -lt 4110 ]; do sleep 100 & i=$((i+1)); done; echo done; wait"]);
+    const herd = await start(["python3", "-c", manyChildren]);
     let output = "";
     herd.child.stdout?.on("data", (text) => (output += text));
     await until(() => output.includes("done"), "the herd is there");

@@ -24,7 +24,7 @@ const atOnce = 50;
 const cycle = { run: "1ms", stop: "2ms" } as const;
 
 const rounds = Number(process.argv[2] ?? 10);
-const runtimeDir = mkdtempSync("/dev/shm/hobble-reuse-");
+const runtimeDir = mkdtempSync("/dev/shm/reuse-");
 const herd = new Lines([nativeProgram("reuse"), String(atOnce)]);
 const hobbler = new Hobbler({ runtimeDir });
 const result: ReuseResult = { reused: 0, signals: 0, sent: 0, refusals: {}, recoveries: 0 };

@@ -1,6 +1,8 @@
 /** Thousands of targets that come and go, some by release, most by death: what the engine holds must return to where it began. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Hobbler, type Target } from "hobble";
 import { nativeProgram } from "../native-programs.js";
 import type { Lengths } from "./lengths.js";
@@ -18,11 +20,17 @@ const slotBytes = 64;
 interface Held {
   descriptors: number;
   memoryMiB: number;
+  /** The part of it that JavaScript's objects take. */
+  heapMiB: number;
   leases: number;
   slots: number;
   targets: number;
   members: number;
 }
+
+// Garbage is nobody's leak.
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 function heldBy(hobbler: Hobbler): Held {
   const table = readdirSync("/proc/self/fd").flatMap((fd) => pathOfTable(fd))[0] ?? "";
@@ -30,7 +38,10 @@ function heldBy(hobbler: Hobbler): Held {
   const slots = bytes.readUInt32LE(usedOffset);
   const pids = Array.from({ length: slots }, (_, slot) => bytes.readInt32LE(firstSlot + slot * slotBytes + 8));
   const { targets, members } = hobbler.stats();
+  for (let i = 0; i < 3; i++) collectGarbage();
+  const { heapUsed } = process.memoryUsage();
   return {
+    heapMiB: heapUsed / 2 ** 20,
     descriptors: readdirSync("/proc/self/fd").length,
     memoryMiB: Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024,
     leases: pids.filter((pid) => pid !== 0).length,
@@ -49,8 +60,8 @@ function pathOfTable(fd: string): string[] {
   }
 }
 
-const describe = ({ descriptors, memoryMiB, leases, slots, targets, members }: Held) =>
-  `${descriptors} descriptors, ${memoryMiB.toFixed(1)} MiB, ${leases} leases in ${slots} slots, ${targets} targets, ${members} members`;
+const describe = ({ descriptors, memoryMiB, heapMiB, leases, slots, targets, members }: Held) =>
+  `${descriptors} descriptors, ${memoryMiB.toFixed(1)} MiB (heap ${heapMiB.toFixed(1)}), ${leases} leases in ${slots} slots, ${targets} targets, ${members} members`;
 
 export async function soak({ soakSeconds, soakTargets, soakTurnsPerSecond }: Lengths, verdicts: Verdicts): Promise<void> {
   verdicts.heading(

@@ -57,7 +57,7 @@ int main(int count, char** arguments) {
   options.guardian = guardian == "-" ? GuardMode::kOff : GuardMode::kRequire;
   options.guardian_program = guardian;
   options.respect_foreign_stops = false;
-  char folder[] = "/dev/shm/hobble-cost-XXXXXX";
+  char folder[] = "/dev/shm/cost-XXXXXX";
   if (mkdtemp(folder) == nullptr) return 1;
   options.runtime_directory = folder;
   {

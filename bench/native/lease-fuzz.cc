@@ -92,7 +92,8 @@ size_t interesting_offset(Random& random) {
 }
 
 void tamper(std::vector<std::byte>& bytes, Random& random) {
-  static constexpr std::array<uint64_t, 10> kNumbers{0, 1, 0x7f, 0xff, 0x7fffffff, 0x80000000, 0xffffffff, INT64_MAX, 1ULL << 63, UINT64_MAX};
+  static constexpr std::array<uint64_t, 10> kNumbers{0,          1,          0x7f,      0xff,       0x7fffffff,
+                                                     0x80000000, 0xffffffff, INT64_MAX, 1ULL << 63, UINT64_MAX};
   for (size_t changes = 1 + random.below(4); changes > 0; --changes) {
     if (bytes.empty()) return;
     size_t at = random.below(4) == 0 ? random.below(bytes.size()) : interesting_offset(random);
@@ -135,7 +136,7 @@ int main(int count, char** arguments) {
   signals_got = static_cast<std::atomic<uint32_t>*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   std::array<pid_t, kVictims> victims{};
   for (pid_t& victim : victims) victim = start_victim();
-  char folder[] = "/dev/shm/hobble-fuzz-XXXXXX";
+  char folder[] = "/dev/shm/fuzz-XXXXXX";
   if (mkdtemp(folder) == nullptr) return 1;
   const std::string path = std::string(folder) + "/1-0.leases";
   const int memory = memfd_create("leases", MFD_CLOEXEC);

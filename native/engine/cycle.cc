@@ -75,7 +75,8 @@ Nanos Lane::begin_stop(Target& target, Nanos deadline, Nanos now) {
     if (target.allowance.spare_idle && spares_idle(target, now)) return now;
     if (!target.first_window) counters_.lateness.record(now - deadline);
     const int stretch = stretch_.load(std::memory_order_relaxed);
-    target.resume_by.set(std::max(target.start + target.cycle.period() * stretch, now + target.cycle.stop * stretch));
+    // Its deadline as it is planned: the looks for foreign stops come shortly before it. Renewed if it is past.
+    target.resume_by.set(target.start + target.cycle.period() * stretch);
   }
   Nanos after = now;
   return stop_next_level(target, now, target.cycle.stop / 4, after) ? finish_stop(target, now, after) : after;

@@ -119,8 +119,8 @@ struct LeaseEntry {
   Nanos resume_by = 0;
 };
 
-// A slot of a table that its owner may be writing at this moment. Nothing when it is free, or changes hands just now: then nobody is stopped
-// under it.
+// A slot of a table that its owner may be writing at this moment. Nothing when it is free, or changes hands just now: then nobody is
+// stopped under it.
 std::optional<LeaseEntry> read_lease(const Lease& slot);
 
 // A copy of somebody's table, taken with read(2): a file that is truncated meanwhile must not end us with SIGBUS.
@@ -142,8 +142,8 @@ uint64_t current_pid_namespace();
 // Our own identity.
 Identity own_identity();
 
-// Does the owner still live? By its pidfd's inode, on older kernels by its start time. Who cannot be looked up (no descriptor is left) counts
-// as living: nothing of a living owner may be touched.
+// Does the owner still live? By its pidfd's inode, on older kernels by its start time. Who cannot be looked up (no descriptor is left)
+// counts as living: nothing of a living owner may be touched.
 bool lives(const Identity& identity);
 
 }  // namespace hobble

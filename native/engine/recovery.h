@@ -9,8 +9,8 @@
 namespace hobble {
 
 // What else holds a stopped process: somebody wants it stopped too (a stop signal waits in ShdPnd or SigPnd of /proc/PID/status while it is
-// stopped already), or a debugger has it (TracerPid). The first is left stopped. The second is sent its SIGCONT: that does not take it from the
-// debugger, but without it our stop would come back when the debugger lets go.
+// stopped already), or a debugger has it (TracerPid). The first is left stopped. The second is sent its SIGCONT: that does not take it from
+// the debugger, but without it our stop would come back when the debugger lets go.
 enum class ForeignStop { kNone, kSignal, kTracer };
 ForeignStop foreign_stop(pid_t pid);
 

@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 namespace hobble {
 namespace {
@@ -82,7 +84,9 @@ std::vector<std::string> visible_runtime_directories(const std::string& own) {
     const UniqueFd directory(open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory) return;
     for (const std::string& name : list_names(directory.get())) {
-      if (name.rfind(prefix, 0) == 0) add(std::string(parent) + "/" + name + suffix);
+      const std::string_view user = std::string_view(name).substr(std::min(name.size(), strlen(prefix)));
+      const bool is_number = !user.empty() && user.find_first_not_of("0123456789") == std::string_view::npos;
+      if (is_number && name.rfind(prefix, 0) == 0) add(std::string(parent) + "/" + name + suffix);
     }
   };
   look_in("/run/user", "", "/hobble");

@@ -217,7 +217,7 @@ class Scout {
 
   RateCounters rates_;
   std::priority_queue<Look, std::vector<Look>, std::greater<>> looks_;
-  Nanos look_lateness_ = 0;                // lately, the worst
+  Nanos look_lateness_ = 0;              // lately, the worst
   Nanos look_cost_ = 12 * kMicrosecond;  // smoothed, of one
   Counter<uint64_t> looks_done_;
   size_t status_files_ = 0;
