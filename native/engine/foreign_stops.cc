@@ -44,9 +44,7 @@ Nanos thread_cpu_now() {
 }  // namespace
 
 // How long before a signal to look.
-Nanos Scout::look_lead() const {
-  return (signals_per_second_ > kManyLooks ? kLongLead : kLead) + std::min(look_lateness_, kMostLateness);
-}
+Nanos Scout::look_lead() const { return (signals_per_second_ > kManyLooks ? kLongLead : kLead) + std::min(look_lateness_, kMostLateness); }
 
 Nanos Scout::next_look() const { return looks_.empty() ? kNever : looks_.top().at; }
 
