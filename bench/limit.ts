@@ -1,5 +1,5 @@
 /**
- * `npm run bench:limit [-- accuracy|pools|bystanders …] [--quick]`: how near CPU limits are to what was asked, how fair pools are, what both cost, and
+ * `npm run bench:limit [-- accuracy|pools|bystanders …] [--quick] [--only=TEXT]` (cases and peers whose name holds TEXT): how near CPU limits are to what was asked, how fair pools are, what both cost, and
  * what others on the host notice. Peers run in the same run.
  */
 import os from "node:os";
@@ -13,6 +13,12 @@ const words = process.argv.slice(2);
 const quick = words.includes("--quick");
 const parts = words.filter((word) => !word.startsWith("--"));
 const wanted = (part: string) => parts.length === 0 || parts.includes(part);
+
+const only = words.find((word) => word.startsWith("--only="))?.slice("--only=".length) ?? "";
+const chosen = <T extends { name: string }>(all: readonly T[]): readonly T[] => {
+  const some = all.filter(({ name }) => name.includes(only));
+  return some.length > 0 ? some : all;
+};
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const percent = (share: number, digits = 2) => (Number.isNaN(share) ? "-" : `${(share * 100).toFixed(digits)} %`);
@@ -28,12 +34,12 @@ if (wanted("pools")) await pools(quick ? 8 : 20);
 if (wanted("bystanders")) await bystanders(quick ? 4 : 10);
 
 async function accuracy(seconds: number, trials: number): Promise<void> {
-  const limiters = [hobble, cpulimit, quota];
+  const limiters = chosen([hobble, cpulimit, quota]);
   const there = limiters.filter((limiter) => limiter.missing() === undefined);
   for (const limiter of limiters) if (limiter.missing() !== undefined) say(`no ${limiter.name}: ${limiter.missing()}`);
   say(`CPU share over ${seconds} s and its relative error (median of ${trials}, and the worst); error of the first second\n`);
   const rows: string[][] = [];
-  for (const one of accuracyCases) {
+  for (const one of chosen(accuracyCases)) {
     const results: Accuracy[] = [];
     for (const limiter of there) results.push(await measureAccuracy(limiter, one, seconds, trials));
     rows.push([
@@ -51,7 +57,7 @@ async function accuracy(seconds: number, trials: number): Promise<void> {
 async function pools(seconds: number): Promise<void> {
   say(`Pools of 0.5 CPU over ${seconds} s\n`);
   const rows: string[][] = [];
-  for (const one of poolCases(seconds)) {
+  for (const one of chosen(poolCases(seconds))) {
     const { total, worst, engine, process, signalsPerSecond, idleSignals, scheduler } = await measurePool(one);
     const spent = one.busy > 0 ? total.toFixed(4) : "-";
     rows.push([
@@ -72,7 +78,7 @@ async function bystanders(seconds: number): Promise<void> {
   say(`A bystander beside 100 busy processes that may use 0.1 CPU together: ${seconds} s each\n`);
   const rows: string[][] = [];
   let idle: number | undefined;
-  for (const one of bystanderCases()) {
+  for (const one of chosen(bystanderCases())) {
     if (one.missing !== undefined) {
       say(`no ${one.name}: ${one.missing}`);
       continue;

@@ -68,7 +68,7 @@ describe("a limit", () => {
   });
 
   test("of a whole tree", async () => {
-    const { pid } = await start(["sh", "-c", "for i in 1 2 3 4; do (while :; do :; done) & done; wait"]);
+    const { pid } = await start(["sh", "-c", `for i in 1 2 3 4; do setpriv --pdeathsig KILL -- sh -c 'while :; do :; done' & done; wait`]);
     await until(() => childrenOf(pid).length === 4, "it has children");
     const target = hobbler.add({ tree: pid }, { limit: "20%" });
     await target.ready;

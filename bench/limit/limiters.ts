@@ -46,7 +46,7 @@ export const cpulimit: Limiter = {
   name: "cpulimit",
   missing: () => (spawnSync("cpulimit", ["--help"]).error === undefined ? undefined : "it is not installed"),
   async limit(pids, cpus) {
-    const include = pids.length > 1 ? ["-i"] : [];
+    const include = pids.length > 1 ? ["-m"] : [];
     const percent = String(Math.max(1, Math.round(cpus * 100)));
     const child = spawn("cpulimit", [...include, "-z", "-p", String(pids[0]), "-l", percent], { stdio: "ignore" });
     await once(child, "spawn");

@@ -142,6 +142,8 @@ class Lane {
   void settle_pool(TargetPool& pool, Nanos now);
   void charge_pool(Target& target, Nanos spent, Nanos now);
   double turn_tokens(const Target& target) const;
+  bool take_slot(Target& target);
+  void give_slot_back(Target& target);
   bool give_grant(Target& target);
   void take_grant_back(Target& target);
   void wait_for_turn(Target& target);

@@ -15,8 +15,10 @@ constexpr double kShortestTurn = 5.0 * kMillisecond;
 constexpr double kTurnsTogether = 4;
 // Who was idle has this many turns' worth of credit over those that waited, and no more.
 constexpr double kCreditTurns = 2;
-// A target with a turn that spends nothing for so long, gives it to another: more than a tick, as its clock may be that old.
+// A target with a turn that spends nothing for so long lets another have one too: more than a tick, as its clock may be that old. It keeps
+// its grant for a while, because one that waits for a CPU looks idle as well.
 constexpr Nanos kIdleTurn = 10 * kMillisecond;
+constexpr Nanos kIdleGrant = 200 * kMillisecond;
 
 double weight_of(const Target& target) { return target.allowance.weight; }
 
@@ -79,11 +81,25 @@ double Lane::turn_tokens(const Target& target) const {
   return std::clamp(mean * weight_of(target) / mean_weight, least, std::max(least, pool.budget.capacity() / 2));
 }
 
+bool Lane::take_slot(Target& target) {
+  TargetPool& pool = *target.allowance.pool;
+  if (target.has_slot) return true;
+  if (pool.terms.concurrency > 0 && pool.in_turn >= pool.terms.concurrency) return false;
+  target.has_slot = true;
+  pool.running.set(static_cast<uint32_t>(++pool.in_turn));
+  return true;
+}
+
+void Lane::give_slot_back(Target& target) {
+  TargetPool& pool = *target.allowance.pool;
+  if (!std::exchange(target.has_slot, false)) return;
+  pool.running.set(static_cast<uint32_t>(--pool.in_turn));
+}
+
 bool Lane::give_grant(Target& target) {
   TargetPool& pool = *target.allowance.pool;
-  if (pool.terms.concurrency > 0 && pool.in_turn >= pool.terms.concurrency && !target.in_pool_turn) return false;
   const double wanted = turn_tokens(target) - target.grant;
-  if (pool.budget.tokens() - pool.reserved < wanted) return false;
+  if (pool.budget.tokens() - pool.reserved < wanted || !take_slot(target)) return false;
   target.grant += wanted;
   pool.reserved += wanted;
   pool.virtual_time = std::max(pool.virtual_time, target.virtual_time);
@@ -91,7 +107,6 @@ bool Lane::give_grant(Target& target) {
   if (!target.in_pool_turn) {
     target.in_pool_turn = true;
     pool.weights += weight_of(target);
-    pool.running.set(static_cast<uint32_t>(++pool.in_turn));
   }
   return true;
 }
@@ -103,7 +118,7 @@ void Lane::take_grant_back(Target& target) {
   pool.reserved -= target.grant;
   target.grant = 0;
   pool.weights -= weight_of(target);
-  pool.running.set(static_cast<uint32_t>(--pool.in_turn));
+  give_slot_back(target);
 }
 
 // It is stopped, and in no heap.
@@ -169,14 +184,17 @@ bool Lane::goes_on_in_pool(Target& target, Nanos spent, Nanos elapsed, Nanos now
   TargetPool& pool = *target.allowance.pool;
   const bool busy = std::exchange(target.counts_for_cap, false) || spent > std::max(kHardlySpent, elapsed / 100);
   if (target.in_pool_turn) {
-    if (now - target.busy_at < kIdleTurn) {
-      if (target.grant - target.budget.unseen(now) > turn_tokens(target) / 16) return true;
-      const bool first = pool.queue.empty() || target.virtual_time <= static_cast<Target&>(*pool.queue.top()).virtual_time;
-      return first && give_grant(target);
+    const Nanos idle = now - target.busy_at;
+    if (idle >= kIdleTurn) {
+      if (idle >= kIdleGrant) take_grant_back(target);
+      give_slot_back(target);
+      admit_from(pool, now);
+      return true;
     }
-    take_grant_back(target);
-    admit_from(pool, now);
-    return true;
+    if (!take_slot(target)) return false;
+    if (target.grant - target.budget.unseen(now) > turn_tokens(target) / 16) return true;
+    const bool first = pool.queue.empty() || target.virtual_time <= static_cast<Target&>(*pool.queue.top()).virtual_time;
+    return first && give_grant(target);
   }
   if (!busy) return true;
   const bool contested = !pool.queue.empty() || pool.in_turn > 0;

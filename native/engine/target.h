@@ -126,6 +126,7 @@ struct alignas(64) Target : Timed {
   Nanos virtual_time = 0;  // in its pool: CPU time spent, by its weight
   double grant = 0;        // of the pool's tokens, for its turn
   bool in_pool_turn = false;
+  bool has_slot = false;                    // it counts among those of the pool that run at once
   Nanos missed_seen = 0;                    // of `missed`, what is in the budget already
   Nanos spent_by_gone = 0;                  // CPU time of members that have exited since then
   List<Member, &Member::siblings> members;  // by level, so parents before children

@@ -335,3 +335,35 @@ TEST_CASE("engine: more than it may use of the CPU lengthens periods, then refus
   CHECK(bench.engine.stats().stretch == 4);
   CHECK(bench.engine.stats().targets > 0);
 }
+
+TEST_CASE("engine: a limit stops who is busy, leaves alone who is not, and follows an update to a pool") {
+  const Child busy([] {
+    for (;;) {
+    }
+  });
+  const Child idle;
+  Bench bench;
+  const Allowance small{.limit = {.rate = 0.05}};
+  const uint64_t first = bench.engine.add({.identity = {.pid = busy.pid()}, .allowance = small});
+  const uint64_t second = bench.engine.add({.identity = {.pid = idle.pid()}, .allowance = small});
+  CHECK(bench.wait(first, Event::Type::kReady).empty());
+  CHECK(bench.wait(second, Event::Type::kReady).empty());
+  CHECK(watch(busy.pid(), 500)['T'] > 100);
+  CHECK(bench.engine.find(second)->signals.get() == 0);
+
+  const uint64_t pool = bench.engine.add_pool({.limit = {.rate = 0.03}, .concurrency = 1});
+  REQUIRE(pool != 0);
+  for (const auto& [id, pid] : {std::pair(first, busy.pid()), std::pair(second, idle.pid())}) {
+    bench.engine.update(id, {.identity = {.pid = pid}, .allowance = {.pool = bench.engine.find_pool(pool)}});
+  }
+  CHECK(eventually([&] { return bench.engine.find_pool(pool)->targets.get() == 2; }));
+  CHECK(eventually([&] { return bench.engine.find_pool(pool)->turns.get() > 3; }));
+  CHECK(bench.engine.find(second)->signals.get() == 0);
+  bench.engine.end_pool(pool);
+  for (const uint64_t id : {first, second}) {
+    bench.engine.release(id);
+    CHECK(bench.wait(id, Event::Type::kReleased) == "released");
+  }
+  CHECK(eventually([&] { return bench.engine.find_pool(pool) == nullptr; }));
+  CHECK(watch(busy.pid(), 100)['T'] == 0);
+}
