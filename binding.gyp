@@ -52,6 +52,7 @@
             "native/host/probe.cc",
             "native/host/process_events.cc",
             "native/host/process_scan.cc",
+            "native/host/process_watch.cc",
             "native/host/relay.cc",
             "native/host/unix_socket.cc",
             "native/engine/leases.cc",

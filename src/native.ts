@@ -352,7 +352,21 @@ export interface ProcessScanner {
   look(pids: Int32Array): Promise<ScanBlock>;
 }
 
+/** Tells of processes that start or call exec (native/host/process_watch.h). */
+export interface ProcessWatcher {
+  stop(): void;
+}
+
 export interface HostAddon {
+  /**
+   * Watches until `stop`. Does not keep the event loop alive.
+   *
+   * @param listener PIDs, some milliseconds of them at a time; `lost`: there were more
+   * @throws Error with the reason where events cannot be had
+   */
+  ProcessWatcher: new (
+    listener: (pids: Int32Array, lost: boolean) => void,
+  ) => ProcessWatcher;
   /** @param texts which texts are read, as bits of `ProcessText` in native/host/process_scan.h */
   ProcessScanner: new (
     texts: number,

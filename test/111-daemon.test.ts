@@ -118,6 +118,16 @@ tiers = [{ limit = "20%" }]
   });
 });
 
+test.runIf(isRoot)("a process that starts and matches is hobbled without waiting for a scan", async () => {
+  const { daemon, decided, decisions } = await startDaemon(
+    `[daemon]\nscan = "1h"\n[[rule]]\nname = "r"\nmatch = { ${marked("event")} }\nhobble = { run = "5ms", stop = "50ms" }\n`,
+  );
+  expect(decisions("warning")).toEqual([]);
+  const { pid } = await markedSleeper("event");
+  await decided("hobbled", pid);
+  expect(daemon.stats().scan.scans).toBe(1);
+});
+
 describe("reload", () => {
   const toml = (run: string, mark = "reload") =>
     `[daemon]\nscan = "200ms"\n[[rule]]\nname = "r"\nmatch = { ${marked(mark)} }\nhobble = { run = "${run}", stop = "50ms" }\n`;

@@ -24,6 +24,7 @@
 #include "host/relay.h"
 #include "host/scan_binding.h"
 #include "host/unix_socket.h"
+#include "host/watch_binding.h"
 
 namespace hobble {
 namespace {
@@ -330,6 +331,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("holdCommand", Napi::Function::New(env, HoldCommand, "holdCommand"));
   exports.Set("stopSelf", Napi::Function::New(env, StopSelf, "stopSelf"));
   exports.Set("dieOf", Napi::Function::New(env, DieOf, "dieOf"));
+  exports.Set("ProcessWatcher", ProcessWatcher::define(env));
   exports.Set("ProcessScanner", ProcessScanner::define(env));
   exports.Set("exitNow", Napi::Function::New(env, ExitNow, "exitNow"));
   return exports;

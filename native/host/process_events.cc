@@ -61,18 +61,32 @@ std::string await_answer(int socket) {
 
 }  // namespace
 
-std::string try_process_events() {
-  const UniqueFd connector(socket(PF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR));
-  if (!connector) return describe("socket", errno);
+UniqueFd subscribe_to_process_events(std::string& why) {
+  UniqueFd connector(socket(PF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR));
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   address.nl_groups = CN_IDX_PROC;
-  if (bind(connector.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return describe("bind", errno);
-  if (!send_operation(connector.get(), PROC_CN_MCAST_LISTEN)) return describe("send", errno);
-  std::string answer = await_answer(connector.get());
-  // The kernel counts listeners and pays for each event while there is one.
-  send_operation(connector.get(), PROC_CN_MCAST_IGNORE);
-  return answer;
+  if (!connector) {
+    why = describe("socket", errno);
+  } else if (bind(connector.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    why = describe("bind", errno);
+  } else if (!send_operation(connector.get(), PROC_CN_MCAST_LISTEN)) {
+    why = describe("send", errno);
+  } else {
+    why = await_answer(connector.get());
+    if (why.empty()) return connector;
+    unsubscribe_from_process_events(connector.get());
+  }
+  return {};
+}
+
+void unsubscribe_from_process_events(int connector) { send_operation(connector, PROC_CN_MCAST_IGNORE); }
+
+std::string try_process_events() {
+  std::string why;
+  const UniqueFd connector = subscribe_to_process_events(why);
+  if (connector) unsubscribe_from_process_events(connector.get());
+  return why;
 }
 
 }  // namespace hobble

@@ -4,6 +4,7 @@ import { uptime } from "node:os";
 import { setImmediate as pause } from "node:timers/promises";
 import { PidLists } from "../discovery/pid-lists.js";
 import { ProcSource } from "../discovery/proc.js";
+import { watchProcesses } from "../discovery/process-events.js";
 import type { ProcessInfo } from "../discovery/process-info.js";
 import { PsListSource } from "../discovery/ps-list.js";
 import type { ProcessSource } from "../discovery/source.js";
@@ -50,6 +51,10 @@ export interface DaemonOptions {
 /** How long decisions may keep the event loop at a time. */
 const goMs = 3;
 const processesInOneGo = 64;
+/** New processes that wait to be judged; the next scan finds those beyond. */
+const mostFresh = 1000;
+/** Rest after a look at new processes, as a multiple of its time. */
+const restedTimes = 9;
 /** State is written at most this often while only figures change. */
 const savedEveryMs = 10_000;
 
@@ -82,6 +87,11 @@ export class Daemon implements Supervisor {
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
+  #unwatch: (() => void) | undefined;
+  /** Processes that have just started or called exec, and are yet to be judged. */
+  #fresh = new Set<number>();
+  #judging = false;
+  #restUntilMs = 0;
   readonly #warned = new Set<string>();
 
   private constructor({ configuration, statePath, version }: DaemonOptions) {
@@ -113,6 +123,7 @@ export class Daemon implements Supervisor {
     await daemon.#restore();
     daemon.#journal.add({ kind: "started", reason: `with ${count(daemon.#configuration)}` });
     await daemon.#inTurn(() => daemon.#scan());
+    if (options.configuration.daemon.events === "auto") daemon.#watchProcesses();
     daemon.#again();
     return daemon;
   }
@@ -244,6 +255,7 @@ export class Daemon implements Supervisor {
 
   async #close(): Promise<void> {
     clearTimeout(this.#timer);
+    this.#unwatch?.();
     // Everything runs first; a scan that is under way may end after that.
     await this.#hobbler.close();
     await this.#turn;
@@ -305,6 +317,50 @@ export class Daemon implements Supervisor {
     if (decisions.turns.length > 0 || Date.now() - this.#savedAt > savedEveryMs) await this.#save();
   }
 
+  #watchProcesses(): void {
+    if (this.#source.look === undefined) return;
+    const watch = watchProcesses((pids) => this.#judgeSoon(pids));
+    if ("problem" in watch) this.#warn(`new processes are judged with the next scan only: process events cannot be had (${watch.problem})`);
+    else this.#unwatch = watch.stop;
+  }
+
+  /** What comes while others are being judged waits for its turn together. A host that forks without end takes a tenth of a CPU for it. */
+  #judgeSoon(pids: Iterable<number>): void {
+    if (this.#off !== null || (this.#configuration.ruleSet.rules.length === 0 && this.#quotas.empty)) return;
+    for (const pid of pids) if (this.#fresh.size < mostFresh) this.#fresh.add(pid);
+    if (this.#judging || this.#fresh.size === 0 || this.#closing !== undefined) return;
+    this.#judging = true;
+    setTimeout(() => void this.#judge(), Math.max(0, this.#restUntilMs - performance.now())).unref();
+  }
+
+  async #judge(): Promise<void> {
+    try {
+      await this.#inTurn(() => this.#judgeFresh());
+    } catch (error) {
+      this.#warn(`judging new processes failed: ${(error as Error).message}`);
+    }
+    this.#judging = false;
+    this.#judgeSoon([]);
+  }
+
+  async #judgeFresh(): Promise<void> {
+    const startedMs = performance.now();
+    const pids = [...this.#fresh];
+    this.#fresh = new Set();
+    if (this.#closing !== undefined || this.#off !== null) return;
+    const found = (await this.#source.look?.(pids)) ?? [];
+    this.#restUntilMs = performance.now() + restedTimes * (performance.now() - startedMs);
+    const world = this.#world();
+    const decisions = this.#engine.decide(found, world);
+    this.#tellOfWatched(decisions.turns);
+    const pools = new Map(this.#configuration.pools);
+    const wants = this.#ruleWants(decisions);
+    if (!this.#quotas.empty) this.#addQuotaWants(found, world, wants, pools);
+    if (wants.size === 0) return;
+    this.#pools.keep(pools);
+    this.#book.addNew(desiredTargets(wants, world.processes));
+  }
+
   async #decide(world: World): Promise<Decisions> {
     const decisions: Decisions = { wanted: new Map(), turns: [] };
     const processes = [...world.processes.values()];
@@ -319,7 +375,19 @@ export class Daemon implements Supervisor {
   }
 
   /** The stricter of what a rule and quotas ask. Adds to `pools` those that accounts over their quota share. */
-  #wants(world: World, { wanted }: Decisions, pools: Map<string, PoolSettings>): Map<number, Want> {
+  #wants(world: World, decisions: Decisions, pools: Map<string, PoolSettings>): Map<number, Want> {
+    const wants = this.#ruleWants(decisions);
+    if (this.#quotas.empty) return wants;
+    for (const { quota, key, from, to, usedCpuSeconds } of this.#quotas.scan(world.processes, this.#factsOf(world), Date.now())) {
+      if (quota.mode !== "watch") continue;
+      const reason = `${key} has used ${Math.round(usedCpuSeconds)} of ${quota.cpuSeconds} CPU seconds: tier ${from} to ${to}`;
+      this.#journal.add({ kind: "watched", user: key, origin: "quota", by: quota.name, reason });
+    }
+    this.#addQuotaWants(world.processes.values(), world, wants, pools);
+    return wants;
+  }
+
+  #ruleWants({ wanted }: Decisions): Map<number, Want> {
     const wants = new Map<number, Want>();
     for (const [process, { rule, amount, tier, sinceNs, reason }] of wanted) {
       const spread = rule.tree ? "tree" : rule.lists.length > 0 ? "listed" : "process";
@@ -337,15 +405,13 @@ export class Daemon implements Supervisor {
         spread,
       });
     }
-    if (this.#quotas.empty) return wants;
+    return wants;
+  }
+
+  #addQuotaWants(processes: Iterable<ProcessInfo>, world: World, wants: Map<number, Want>, pools: Map<string, PoolSettings>): void {
     const facts = this.#factsOf(world);
     const nowMs = Date.now();
-    for (const { quota, key, from, to, usedCpuSeconds } of this.#quotas.scan(world.processes, facts, nowMs)) {
-      if (quota.mode !== "watch") continue;
-      const reason = `${key} has used ${Math.round(usedCpuSeconds)} of ${quota.cpuSeconds} CPU seconds: tier ${from} to ${to}`;
-      this.#journal.add({ kind: "watched", user: key, origin: "quota", by: quota.name, reason });
-    }
-    for (const process of world.processes.values()) {
+    for (const process of processes) {
       if (process.state === "Z") continue;
       const verdicts = this.#quotas.verdicts(process, facts, nowMs);
       if (verdicts.length === 0) this.#lifted.delete(process);
@@ -371,7 +437,6 @@ export class Daemon implements Supervisor {
         });
       }
     }
-    return wants;
   }
 
   #world(): World {

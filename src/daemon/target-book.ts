@@ -122,6 +122,13 @@ export class TargetBook {
     }
   }
 
+  /** Adds what is desired of processes that have just started; those that belong to a tree already are members by themselves. */
+  addNew({ targets }: DesiredTargets): void {
+    for (const desired of targets.values()) {
+      if (!this.#entries.has(desired.process.pid) && this.#mayTry(desired.process)) this.#add(desired);
+    }
+  }
+
   /** By hand. @throws HobbleError */
   async addByHand(
     process: ProcessInfo,

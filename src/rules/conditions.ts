@@ -46,6 +46,13 @@ export function indexedOf(condition: Condition): IndexedCondition | undefined {
   return indexed.get(condition);
 }
 
+const neededTexts = new WeakMap<Condition, readonly string[]>();
+
+/** Texts of which the command line must hold one for this condition to hold; undefined for a condition of which that cannot be told. */
+export function neededOf(condition: Condition): readonly string[] | undefined {
+  return neededTexts.get(condition);
+}
+
 /** The longest time that a share of CPU is looked at over, ns; undefined where none is. */
 export function longestOver(match: Match): number | undefined {
   const inner = [...(match.any ?? []), ...(match.all ?? []), ...(match.not === undefined ? [] : [match.not])].map(longestOver);
@@ -285,13 +292,16 @@ function inContainer(globs: readonly string[]): Condition {
 }
 
 function command({ command: patterns = [] }: Match): Condition {
-  return new Single(
+  const condition = new Single(
     "fixed",
     `command ${patterns.map(({ source }) => JSON.stringify(source)).join(", ")}`,
     ["commandLine"],
     ({ commandLine }) => patterns.some((pattern) => pattern.test(commandLine)),
     ({ commandLine }) => `it is ${JSON.stringify(commandLine.slice(0, 200))}`,
   );
+  const needed = patterns.map((pattern) => pattern.needed);
+  if (needed.every((text) => text !== undefined)) neededTexts.set(condition, needed);
+  return condition;
 }
 
 function niceAbove(least: number): Condition {

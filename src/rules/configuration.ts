@@ -20,7 +20,6 @@ import {
   type PartFile,
   type PoolSettings,
   partFile,
-  type QuotaSettings,
   type RuleSettings,
 } from "./schema.js";
 import { type Document, type Path, parseDocument } from "./toml.js";
@@ -277,5 +276,3 @@ function ruleOf({ name, mode, match, when, hobble, recover, escalate, notify }: 
 function notifierOf(name: string, { command, url, every, on }: NotifySettings): Notifier {
   return { name, command, url, everyNs: every ?? 12 * hourNs, on: on ?? ["entry", "escalation", "release"] };
 }
-
-export type { QuotaSettings };

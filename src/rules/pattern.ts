@@ -10,6 +10,8 @@ const largestProgram = 2000;
 
 export interface Pattern {
   readonly source: string;
+  /** Text that whatever matches must hold, where that is known. */
+  readonly needed: string | undefined;
   test(text: string): boolean;
 }
 
@@ -22,7 +24,7 @@ export function compilePattern(source: string): Pattern {
   const plain = plainText(source);
   if (plain !== undefined) return plain;
   const needed = neededText(source);
-  return { source, test: (text) => (needed === undefined || text.includes(needed)) && compiled.test(text) };
+  return { source, needed, test: (text) => (needed === undefined || text.includes(needed)) && compiled.test(text) };
 }
 
 function compile(source: string): RE2JS {
@@ -40,10 +42,10 @@ function plainText(source: string): Pattern | undefined {
   const [, start, text = "", end] = /^(\^?)((?:[\w /=:,@%~#&!"';<>-]|\\[./+*?()[\]{}|^$\\-])*)(\$?)$/.exec(source) ?? [];
   if (start === undefined) return undefined;
   const plain = text.replace(/\\(.)/g, "$1");
-  if (start && end) return { source, test: (given) => given === plain };
-  if (start) return { source, test: (given) => given.startsWith(plain) };
-  if (end) return { source, test: (given) => given.endsWith(plain) };
-  return { source, test: (given) => given.includes(plain) };
+  if (start && end) return { source, needed: plain, test: (given) => given === plain };
+  if (start) return { source, needed: plain, test: (given) => given.startsWith(plain) };
+  if (end) return { source, needed: plain, test: (given) => given.endsWith(plain) };
+  return { source, needed: plain, test: (given) => given.includes(plain) };
 }
 
 const token = /\\([dDwWsSbB])|\\([^A-Za-z0-9])|(\[(?:\\.|[^\]\\])+\]|[.^$])|([*+?]|\{\d+(?:,\d*)?\})|([^\\[\](){}|])/gy;

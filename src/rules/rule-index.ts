@@ -3,7 +3,8 @@
  * a process takes a few words of AND instead of a look at every rule: 5,000 processes and 500 rules take 3 ms instead of 600.
  */
 import type { ProcessInfo } from "../discovery/process-info.js";
-import { type Condition, indexedOf, partsOf } from "./conditions.js";
+import { CommandIndex } from "./command-index.js";
+import { type Condition, indexedOf, neededOf, partsOf } from "./conditions.js";
 import { globTester } from "./glob.js";
 import type { Rule } from "./rule.js";
 
@@ -23,6 +24,8 @@ class FieldIndex {
   /** Bits of the rules that ask nothing of this field. */
   readonly #indifferent: Uint32Array;
   readonly #literals = new Map<string, number[]>();
+  /** Globs with one star, at their end: by the length of what stands before it. */
+  readonly #prefixes = new Map<number, Map<string, number[]>>();
   readonly #globs: { readonly test: (text: string) => boolean; readonly rule: number }[] = [];
   readonly #seen = new Map<string, Uint32Array>();
 
@@ -35,33 +38,58 @@ class FieldIndex {
   add(rule: number, globs: readonly string[]): void {
     this.#indifferent[rule >>> 5] = (this.#indifferent[rule >>> 5] ?? 0) & ~(1 << (rule & 31));
     for (const glob of globs) {
-      if (/[*?\\]/.test(glob)) this.#globs.push({ test: globTester(glob), rule });
-      else this.#literals.set(glob, [...(this.#literals.get(glob) ?? []), rule]);
+      if (!/[*?\\]/.test(glob)) note(this.#literals, glob, rule);
+      else if (/^[^*?\\]+\*$/.test(glob)) note(this.#prefixesOf(glob.length - 1), glob.slice(0, -1), rule);
+      else this.#globs.push({ test: globTester(glob), rule });
     }
+  }
+
+  #prefixesOf(length: number): Map<string, number[]> {
+    let prefixes = this.#prefixes.get(length);
+    if (prefixes === undefined) {
+      prefixes = new Map();
+      this.#prefixes.set(length, prefixes);
+    }
+    return prefixes;
   }
 
   bits(text: string): Uint32Array {
     let bits = this.#seen.get(text);
     if (bits !== undefined) return bits;
     bits = this.#indifferent.slice();
-    for (const rule of this.#literals.get(text) ?? []) bits[rule >>> 5] = (bits[rule >>> 5] ?? 0) | (1 << (rule & 31));
-    for (const { test, rule } of this.#globs) if (test(text)) bits[rule >>> 5] = (bits[rule >>> 5] ?? 0) | (1 << (rule & 31));
+    for (const rule of this.#literals.get(text) ?? []) set(bits, rule);
+    for (const [length, prefixes] of this.#prefixes) for (const rule of prefixes.get(text.slice(0, length)) ?? []) set(bits, rule);
+    for (const { test, rule } of this.#globs) if (test(text)) set(bits, rule);
     if (this.#seen.size >= mostTexts) this.#seen.clear();
     this.#seen.set(text, bits);
     return bits;
   }
 }
 
+function note(rules: Map<string, number[]>, text: string, rule: number): void {
+  const known = rules.get(text);
+  if (known === undefined) rules.set(text, [rule]);
+  else known.push(rule);
+}
+
+function set(bits: Uint32Array, rule: number): void {
+  bits[rule >>> 5] = (bits[rule >>> 5] ?? 0) | (1 << (rule & 31));
+}
+
 export class RuleIndex {
   readonly #rules: readonly { readonly rule: Rule; readonly others: readonly Condition[] }[];
   readonly #fields: readonly FieldIndex[];
+  readonly #commands: CommandIndex;
 
   constructor(rules: readonly Rule[]) {
     const fields = new Map<IndexedField, FieldIndex>();
+    this.#commands = new CommandIndex(rules.length);
     this.#rules = rules.map((rule, at) => {
       const taken = new Set<IndexedField>();
       const others = partsOf(rule.condition).filter((condition) => {
         if (condition.nature !== "fixed") return false;
+        const needed = neededOf(condition);
+        if (needed !== undefined) this.#commands.add(at, needed);
         const indexed = indexedOf(condition);
         // A second condition on the same field (under `all`) would widen the bits of the first.
         if (indexed === undefined || taken.has(indexed.field)) return true;
@@ -80,17 +108,20 @@ export class RuleIndex {
   }
 
   /** In their order: the rules whose conditions on who the process is all hold. */
-  *candidates(process: ProcessInfo, test: (condition: Condition) => boolean): Generator<Rule, void> {
+  candidates(process: ProcessInfo, test: (condition: Condition) => boolean): Rule[] {
+    const candidates: Rule[] = [];
     const rows = this.#fields.map((field) => field.bits(process[field.field]));
-    for (let word = 0; word < Math.ceil(this.#rules.length / 32); word++) {
-      let bits = 0xffff_ffff;
+    if (!this.#commands.empty) rows.push(this.#commands.bits(process.commandLine));
+    const words = Math.ceil(this.#rules.length / 32);
+    for (let word = 0; word < words; word++) {
+      let bits = -1;
       for (const row of rows) bits &= row[word] ?? 0;
       while (bits !== 0) {
-        const bit = 31 - Math.clz32(bits & -bits);
+        const entry = this.#rules[word * 32 + 31 - Math.clz32(bits & -bits)];
         bits &= bits - 1;
-        const entry = this.#rules[word * 32 + bit];
-        if (entry?.others.every(test)) yield entry.rule;
+        if (entry?.others.every(test)) candidates.push(entry.rule);
       }
     }
+    return candidates;
   }
 }

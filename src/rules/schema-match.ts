@@ -88,5 +88,3 @@ export const ruleMatch: v.GenericSchema<unknown, RuleMatch> = v.pipe(
   v.check((given) => Object.keys(given).some((key) => key !== "for"), "a table with at least one condition beside for"),
   v.check(cpuOverFits, cpuOverMust),
 );
-
-export const matchKeys = [...Object.keys(conditions), "for"];

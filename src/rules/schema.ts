@@ -189,4 +189,3 @@ export type QuotaSettings = v.InferOutput<typeof quota>;
 export type PoolSettings = v.InferOutput<typeof pool>;
 export type NotifySettings = v.InferOutput<typeof notify>;
 export type EngineSettings = v.InferOutput<typeof engine>;
-export type AmountSettings = Amount;

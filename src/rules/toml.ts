@@ -33,7 +33,12 @@ export function parseDocument(file: string, text: string): Document | Configurat
     const value = getStaticTOMLValue(program) as Record<string, unknown>;
     // A thousand tables within tables: to walk it would overflow the stack as well, later and in a worse place.
     if (deeperThan(value, 32)) return problem(1, 1, "tables are nested more than 32 levels deep; no setting needs that");
-    return { file, value, place: (path) => placeOf(program, path) };
+    let places: Map<string, Node> | undefined;
+    const place = (path: Path) => {
+      places ??= placesOf(program);
+      return placeIn(places, path);
+    };
+    return { file, value, place };
   } catch (error) {
     const { lineNumber, column, message } = error as { lineNumber?: number; column?: number; message: string };
     if (error instanceof RangeError) return problem(1, 1, "tables are nested too deeply; no setting needs that");
@@ -52,8 +57,8 @@ function deeperThan(value: unknown, levels: number): boolean {
 
 type Node = AST.TOMLNode;
 
-/** The node that stands for the longest known part of `path`. */
-function placeOf(program: AST.TOMLProgram, path: Path): Place {
+/** Every key and every entry of a list, by its path. */
+function placesOf(program: AST.TOMLProgram): Map<string, Node> {
   const places = new Map<string, Node>();
   const note = (at: Path, node: Node) => {
     const key = keyOf(at);
@@ -88,6 +93,11 @@ function placeOf(program: AST.TOMLProgram, path: Path): Place {
     for (let length = 1; length <= resolvedKey.length; length++) note(resolvedKey.slice(0, length), node.key);
     for (const entry of node.body) walk(resolvedKey, entry);
   }
+  return places;
+}
+
+/** The node that stands for the longest known part of `path`. */
+function placeIn(places: ReadonlyMap<string, Node>, path: Path): Place {
   for (let length = path.length; length > 0; length--) {
     const node = places.get(keyOf(path.slice(0, length)));
     if (node !== undefined) return { line: node.loc.start.line, column: node.loc.start.column + 1 };
