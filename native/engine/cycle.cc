@@ -109,6 +109,7 @@ Nanos Lane::finish_stop(Target& target, Nanos now, Nanos after) {
   target.start += target.cycle.period() * stretch;
   target.window = target.cycle.stop * stretch;
   skip_past_windows(target, now);
+  follow_group(target, now);
   if (target.start > target.resume_by.get()) renew_leases(target, target.start);
   heap_.move(&target, target.start);
   if (target.kind.get() != TargetKind::kProcess) ask_for_reading(target, now);
