@@ -1,6 +1,7 @@
 // What the targets cost, where in their period they are put, and on which lane. Part of class Scout; everything here runs on the scout's
 // thread.
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "engine/scout.h"
@@ -15,6 +16,7 @@ constexpr uint32_t kManyThreads = 64;
 constexpr Nanos kLeastDistance = 2 * kMicrosecond;
 constexpr Nanos kMostDistance = 8 * kMicrosecond;
 constexpr size_t kDemandSample = 64;
+constexpr Nanos kDemandSpan = 400 * kMillisecond;
 // Members of a target whose CPU clocks are read (0.8 us each).
 constexpr size_t kDemandMembers = 8;
 
@@ -118,13 +120,23 @@ Nanos Scout::demand_of(const Record& record) {
 // A sample of the targets, in turn: 64 twice a second take 0.01 % of a CPU.
 void Scout::measure_demand(Nanos now) {
   if (options_.lane.precision == Precision::kTight) return;
+  std::array<uint64_t, kDemandSample> ids{};
+  {
+    // A slot that is not ours yet may be in the making.
+    const std::lock_guard lock(requests_mutex_);
+    const size_t slots = targets_.used();
+    for (size_t i = 0; i < std::min(slots, ids.size()); ++i) {
+      next_sample_ = next_sample_ + 1 < slots ? next_sample_ + 1 : 0;
+      ids[i] = targets_.at(next_sample_)->id.get();
+    }
+  }
   int sampled = 0;
   int busy = 0;
-  const size_t slots = targets_.used();
-  for (size_t looks = std::min(slots, kDemandSample); looks > 0; --looks) {
-    next_sample_ = next_sample_ + 1 < slots ? next_sample_ + 1 : 0;
-    const auto found = records_.find(targets_.at(next_sample_)->id.get());
+  for (const uint64_t id : ids) {
+    const auto found = records_.find(id);
     if (found == records_.end() || found->second->retired || found->second->spec.cycle.run == 0) continue;
+    // Whoever has just come may not have begun to work.
+    if (now - found->second->demand_at < kDemandSpan) continue;
     Record& record = *found->second;
     const Nanos since = std::exchange(record.demand_at, now);
     const Nanos before = std::exchange(record.demand_cpu, demand_of(record));
