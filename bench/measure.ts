@@ -59,8 +59,9 @@ export async function measure(referee: Referee, plan: RunPlan): Promise<Run> {
   const watchedSeconds = warmupSeconds + seconds;
   // Before the herd: a contestant needs a CPU to start.
   const session = await Session.open(contestant, userId);
-  const herd = await Herd.start({ count, kind, lifetimeSeconds: watchedSeconds + slackSeconds, shortestGapMs: cycle.stopMs / 2, userId });
+  let herd: Herd | undefined;
   try {
+    herd = await Herd.start({ count, kind, lifetimeSeconds: watchedSeconds + slackSeconds, shortestGapMs: cycle.stopMs / 2, userId });
     referee.begin(herd, expectedSignals(count, cycle, watchedSeconds + 1));
     const start: StartMessage = { type: "start", pids: herd.pids, ...cycle, ...(contestant.options && { options: contestant.options }) };
     const started = await session.ask<Partial<Started>>(start);
@@ -103,7 +104,7 @@ export async function measure(referee: Referee, plan: RunPlan): Promise<Run> {
     };
   } finally {
     // The herd first: a contestant that its targets starve would be long in leaving.
-    await herd.end();
+    await herd?.end();
     await session.close();
   }
 }

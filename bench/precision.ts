@@ -26,6 +26,7 @@ async function main(): Promise<number> {
   try {
     for (const scenario of options.scenarios) join(outcome, await scenario.run(lab));
   } finally {
+    process.off("SIGINT", endEarly).off("SIGTERM", endEarly);
     referee.close();
   }
   const report = { host: describeHost(), referee: referee.name, outcome };

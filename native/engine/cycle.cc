@@ -49,9 +49,9 @@ Nanos Lane::serve_due(Nanos now) {
     if (has_commands() && (deadline > now || served >= kServedAtOnce)) break;
     if (deadline - margin_.tolerance() > now) {
       const Nanos gap = deadline - now;
-      if (gap > spin_left_) break;
+      if (gap > std::max(spin_left_, margin_.cheap_gap())) break;
       now = spin_until(deadline);
-      spin_left_ -= gap;
+      spin_left_ -= std::min(gap, spin_left_);
       margin_.spun(gap);
       counters_.spun.add(gap);
     }
@@ -110,6 +110,7 @@ Nanos Lane::finish_stop(Target& target, Nanos now, Nanos after) {
   target.start += target.cycle.period() * stretch;
   target.window = target.cycle.stop * stretch;
   skip_past_windows(target, now);
+  follow_group(target, now);
   if (target.start > target.resume_by.get()) renew_leases(target, target.start);
   heap_.move(&target, target.start);
   if (target.kind.get() != TargetKind::kProcess) ask_for_reading(target, now);

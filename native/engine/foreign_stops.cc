@@ -180,7 +180,9 @@ Nanos Scout::time_of_next_look(const Record& record, Nanos now) const {
   // The next SIGCONT whose look is still to come.
   Nanos resume = record.target->resume_by.get();
   if (resume == 0) return now + kFirstLook;
-  const Nanos earliest = now + std::min(kNearestLook, cycle.stop / 4) + lead;
+  // With many targets a look may come as much earlier as is served at a time: that SIGCONT had its look just now.
+  const Nanos ahead = signals_per_second_ > kManyLooks ? kLongLead - kLead : 0;
+  const Nanos earliest = now + std::min(kNearestLook, cycle.stop / 4) + lead + ahead;
   const Nanos run_look = resume + cycle.run * stretch - std::min(lead, cycle.run * stretch / 2);
   if (resume < earliest) resume += ((earliest - resume) / period + 1) * period;
   Nanos next = resume - lead;

@@ -247,7 +247,7 @@ void Lane::obey(Command& command) {
     case Command::Kind::kAdd:
       target.cycle = command.cycle;
       target.offset = command.offset;
-      target.phase.set(command.offset);
+      target.may_group = command.may_group;
       target.allowance = command.allowance;
       attach(target, command.members);
       add(target, monotonic_now());

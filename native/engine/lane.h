@@ -82,6 +82,8 @@ class Lane {
   // The scout, before the command: the lane learns of the exit from the pidfd.
   bool watch_exit(Member* member) const;
 
+  // Signals per second by which targets that may be grouped are; 0: each has its own phase.
+  void group_by(double rate) { grouped_rate_.store(rate, std::memory_order_relaxed); }
   void set_stretch(int factor) { stretch_.store(factor, std::memory_order_relaxed); }
   // Keeps the thread on these CPUs from now on.
   void stay_on(const cpu_set_t& cpus) const { pthread_setaffinity_np(thread_, sizeof cpus, &cpus); }
@@ -161,7 +163,9 @@ class Lane {
   void update_cycle(Target& target, const Cycle& cycle, Nanos offset, Nanos now);
   void pause(Target& target);
   void unpause(Target& target, Nanos now);
-  Nanos start_before_first(const Target& target, Nanos now) const;
+  Nanos start_before_first(Target& target, Nanos now) const;
+  bool choose_phase(Target& target) const;
+  void follow_group(Target& target, Nanos now) const;
   void leave(Target& target, Note::Kind how, EndReason reason);
   void leave_all(EndReason reason);
   uint32_t stop_level(Target& target);
@@ -208,6 +212,7 @@ class Lane {
   std::atomic<Mode> mode_requested_{Mode::kCycling};
   std::atomic<Mode> mode_reached_{Mode::kCycling};
   std::atomic<int> stretch_{1};
+  std::atomic<double> grouped_rate_{0};
   Scheduling scheduling_;
   bool memory_locked_ = false;
   std::atomic<bool> started_{false};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "engine/demand.h"
 #include "engine/lane.h"
 #include "engine/recovery.h"
 
@@ -82,9 +83,33 @@ void Lane::unpause(Target& target, Nanos now) {
 }
 
 // `start` of a target that is not stopped yet: one period before its first run window.
-Nanos Lane::start_before_first(const Target& target, Nanos now) const {
+Nanos Lane::start_before_first(Target& target, Nanos now) const {
   const Nanos period = target.cycle.period() * stretch_.load(std::memory_order_relaxed);
-  return next_occurrence(now + kShortestWindow, period, target.offset) - period;
+  choose_phase(target);
+  return next_occurrence(now + kShortestWindow, period, target.phase_now) - period;
+}
+
+// True if it is another phase than before.
+bool Lane::choose_phase(Target& target) const {
+  const double rate = grouped_rate_.load(std::memory_order_relaxed);
+  if (rate != target.grouped_rate) {
+    target.grouped_rate = rate;
+    target.group = rate > 0 && target.may_group ? group_length(target.cycle, rate, kSignalsForSleepers) : 0;
+  }
+  const Nanos phase = target.group == 0 ? target.offset : target.offset - target.offset % target.group;
+  if (phase == target.phase_now) return false;
+  target.phase_now = phase;
+  target.phase.set(phase);
+  return true;
+}
+
+// After its SIGSTOP, with `start` set: when sleeping targets are grouped, or no longer, this one's stop window is longer or shorter for
+// once.
+void Lane::follow_group(Target& target, Nanos now) const {
+  if (!choose_phase(target)) return;
+  const int stretch = stretch_.load(std::memory_order_relaxed);
+  target.start = next_occurrence(now + target.cycle.stop * stretch / 2, target.cycle.period() * stretch, target.phase_now);
+  target.deferred = true;
 }
 
 void Lane::pause(Target& target) {
@@ -106,6 +131,8 @@ void Lane::pause(Target& target) {
 
 void Lane::update(Target& target, const Command& command, Nanos now) {
   target.rate.set(command.allowance.limit.rate);
+  target.may_group = command.may_group;
+  target.grouped_rate = -1;
   if (target.cyclic() && command.cycle.run > 0 && target.allowance == command.allowance) {
     update_cycle(target, command.cycle, command.offset, now);
     return;
@@ -127,7 +154,8 @@ void Lane::update_cycle(Target& target, const Cycle& cycle, Nanos offset, Nanos 
   target.offset = offset;
   target.run_length.set(cycle.run);
   target.stop_length.set(cycle.stop);
-  target.phase.set(offset);
+  choose_phase(target);
+  const Nanos phase = target.phase_now;
   const int stretch = stretch_.load(std::memory_order_relaxed);
   const Nanos period = cycle.period() * stretch;
   target.deferred = true;  // the present stop window belongs to neither cycle
@@ -135,10 +163,10 @@ void Lane::update_cycle(Target& target, const Cycle& cycle, Nanos offset, Nanos 
     target.start = start_before_first(target, now);
   } else if (target.phase_state == TargetState::kRunning) {
     target.window = cycle.run * stretch;
-    target.start = next_occurrence(target.continued + target.window + kShortestWindow, period, offset) - period;
+    target.start = next_occurrence(target.continued + target.window + kShortestWindow, period, phase) - period;
     heap_.move(&target, target.continued + target.window - lead(target));
   } else if (target.phase_state == TargetState::kStopped) {
-    target.start = next_occurrence(now, period, offset);
+    target.start = next_occurrence(now, period, phase);
     renew_leases(target, target.start);
     heap_.move(&target, target.start);
   }

@@ -23,10 +23,13 @@ class WakeMargin {
 
   // `late`: how much later than asked the thread woke.
   void learn(Nanos late) {
-    const double quantile = precision_ == Precision::kTight ? 0.97 : 0.9;
+    const double quantile = 0.97;
     const double up = static_cast<double>(late) > margin_ ? quantile : quantile - 1;
     margin_ = std::clamp(margin_ + up * kStep, kLeast, precision_ == Precision::kTight ? kMostTight : kMostBalanced);
   }
+
+  // A gap between two signals that is spun away in any case: to sleep for it would take as much CPU, and wake the thread too late.
+  Nanos cheap_gap() const { return precision_ == Precision::kEconomy ? 0 : kCheapGap; }
 
   // To be called at each wake-up: what it may spin.
   Nanos spin_allowance(Nanos now) {
@@ -50,9 +53,10 @@ class WakeMargin {
  private:
   static constexpr double kStep = 1'000;
   static constexpr double kLeast = 2'000;
-  static constexpr double kMostBalanced = 40'000;
+  static constexpr double kMostBalanced = 50'000;
   static constexpr double kMostTight = 150'000;
   static constexpr Nanos kTolerance = 3 * kMicrosecond;
+  static constexpr Nanos kCheapGap = 20 * kMicrosecond;
   static constexpr Nanos kBalancedSpin = 50 * kMicrosecond;
   static constexpr Nanos kTightSpin = 400 * kMicrosecond;
   // Of each second, in `tight`: 10 % of a CPU. After that it behaves as `balanced` until the second is over.

@@ -37,6 +37,25 @@ Nanos grid_for(double signals_per_second, double signals_per_wakeup) {
   return static_cast<Nanos>(std::min(wanted, static_cast<double>(kLongestWindow)));
 }
 
+Nanos group_length(const Cycle& cycle, double signals_per_second, double signals_per_wakeup) {
+  constexpr Nanos kMostParts = 4096;
+  if (signals_per_second <= 0) return 0;
+  const Nanos period = cycle.period();
+  const double wanted = signals_per_wakeup * kSecond / signals_per_second;
+  // One that divides the run time: the STOPs of one group share the wake-up of another's CONTs.
+  Nanos length = std::gcd(cycle.run, period);
+  if (static_cast<double>(length) >= wanted) {
+    while (static_cast<double>(length) > wanted && length % 2 == 0 && length / 2 >= kFinestGrid) length /= 2;
+    if (static_cast<double>(length) <= 2 * wanted) return length;
+  }
+  // Otherwise a wake-up sends signals of one sort.
+  const auto fewest = static_cast<Nanos>(std::ceil(static_cast<double>(period) / (2 * wanted)));
+  for (Nanos parts = std::max<Nanos>(1, fewest); parts <= kMostParts; ++parts) {
+    if (period % parts == 0) return period / parts;
+  }
+  return 0;
+}
+
 void PhasePlanner::refine(Ring& ring, Nanos period, Nanos slot_length) {
   // The old slots lie at the start of every n-th new one, because the new length divides the old.
   const auto factor = static_cast<uint32_t>(ring.slot_length / slot_length);

@@ -46,6 +46,10 @@ constexpr Nanos next_occurrence(Nanos from, Nanos period, Nanos offset) {
 // would mean over 1,500 wake-ups a second, which would cost more than the signals.
 Nanos grid_for(double signals_per_second, double signals_per_wakeup);
 
+// How far apart the moments are at which targets of this cycle begin to run, if those that lie between two are moved to the first, and a
+// wake-up then sends about so many signals. 0: the cycle cannot be cut like that.
+Nanos group_length(const Cycle& cycle, double signals_per_second, double signals_per_wakeup);
+
 // Hands out phases for PhaseMode::kSpread. Used by the helper thread only.
 class PhasePlanner {
  public:

@@ -275,6 +275,8 @@ void Scout::add(const Request& request) {
     fail(request.target, error);
     return;
   }
+  record.demand_at = monotonic_now();
+  record.demand_cpu = demand_of(record);
   plan_phase(record);
   lanes_[record.lane]->prepare_for(records_.size() + TargetPool::kMost + 1);
   post_to_lane(record, Command::Kind::kAdd, chain);
@@ -331,6 +333,7 @@ void Scout::post_to_lane(Record& record, Command::Kind kind, Member* chain, EndR
   auto* const command = new Command{.kind = kind, .target = record.target, .members = chain, .cycle = record.spec.cycle, .reason = reason};
   command->offset = record.placement.offset;
   command->allowance = record.spec.allowance;
+  command->may_group = record.spread && record.spec.cycle.run > 0;
   ++record.commands_under_way;
   lanes_[record.lane]->post(command);
 }

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/demand.h"
 #include "engine/event.h"
 #include "engine/guard.h"
 #include "engine/lane.h"
@@ -110,6 +111,8 @@ class Scout {
     Nanos missed_before = 0;        // by the last reading
     Nanos missed_offset = 0;        // what was missed while nothing counted
     uint64_t added_ticks = 0;       // clock ticks after boot, as start times are
+    Nanos demand_at = 0;       // when its CPU time was last looked at
+    Nanos demand_cpu = 0;
   };
   struct Look {
     Nanos at = 0;
@@ -175,6 +178,8 @@ class Scout {
   void set_stretch(int stretch);
   void plan_phase(Record& record);
   void measure(Nanos now);
+  static Nanos demand_of(const Record& record);
+  void measure_demand(Nanos now);
   LaneName choose_lane(const std::vector<Found>& found);
   bool open_slow_lane();
   void move_to(Record& record, LaneName lane);
@@ -227,6 +232,8 @@ class Scout {
   int lanes_finished_ = 0;
   size_t with_descendants_ = 0;  // records of trees and groups
   double signals_per_second_ = 0;
+  Demand demand_;
+  size_t next_sample_ = 0;  // a slot of targets_
   Nanos next_reading_ = 0;
   Nanos next_full_reading_ = 0;
   Nanos next_measurement_ = 0;

@@ -110,7 +110,11 @@ struct alignas(64) Target : Timed {
   int levels_stopped = 0;  // of a stop that is under way: the levels above this one have been sent SIGSTOP
   int idle_in_a_row = 0;   // run windows in which it hardly used the CPU
   Cycle cycle;
-  Nanos offset = 0;        // of its phase
+  Nanos offset = 0;          // of its phase as planned
+  Nanos phase_now = 0;       // the phase it has: that of its group, while targets sleep
+  Nanos group = 0;           // length of its group; 0 = none
+  double grouped_rate = -1;  // the rate that `group` was chosen by; -1: choose anew
+  bool may_group = false;
   Nanos window = 0;        // length asked of the present window
   Nanos start = 0;         // deadline of the next SIGCONT, or of the one that began the present run window
   Nanos continued = 0;     // when the last SIGCONT went out
@@ -176,6 +180,7 @@ struct Command {
   Allowance allowance;
   TargetPool* pool = nullptr;  // kSetPool, kEndPool
   PoolTerms pool_terms;
+  bool may_group = false;
   EndReason reason = EndReason::kReleased;
   Note done{.kind = Note::Kind::kCommandDone};
 };

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "engine/demand.h"
 #include "engine/load.h"
 #include "engine/margin.h"
 
@@ -150,4 +151,48 @@ TEST_CASE("margin: tight spins within its budget of each second") {
   tight.spun(200 * kMillisecond);
   CHECK(tight.spin_allowance(5 * kSecond + 1) < generous);
   CHECK(tight.spin_allowance(6 * kSecond + 1) == generous);
+}
+
+TEST_CASE("groups: they cut the period, and send about as many signals in a wake-up as asked") {
+  std::mt19937_64 random(11);  // NOLINT(bugprone-random-generator-seed)
+  for (int i = 0; i < 10'000; ++i) {
+    const Cycle cycle{.run = static_cast<Nanos>(1 + random() % 200) * kMillisecond,
+                      .stop = static_cast<Nanos>(1 + random() % 2000) * kMillisecond};
+    const double targets = 1 + static_cast<double>(random() % 20'000);
+    const double rate = targets * signal_rate(cycle, 1);
+    const Nanos length = group_length(cycle, rate, kSignalsForSleepers);
+    if (length == 0) continue;
+    REQUIRE(cycle.period() % length == 0);
+    const bool shared = cycle.run % length == 0;
+    const double in_a_wakeup = targets * static_cast<double>(length) / static_cast<double>(cycle.period()) * (shared ? 2 : 1);
+    // Not finer than the finest grid, and never above twice what was asked.
+    REQUIRE(in_a_wakeup <= std::max(2 * kSignalsForSleepers, 2.1 * rate * 250e-6));
+  }
+}
+
+TEST_CASE("groups: 200 targets share four wake-ups a period, 10,000 those of the run time's parts") {
+  CHECK(group_length(kTarpit, 200 * signal_rate(kTarpit, 1), kSignalsForSleepers) == 130 * kMillisecond);
+  CHECK(group_length(kTarpit, 10'000 * signal_rate(kTarpit, 1), kSignalsForSleepers) == 1'250 * kMicrosecond);
+  CHECK(group_length(kTarpit, 0, kSignalsForSleepers) == 0);
+}
+
+TEST_CASE("demand: sleepers are grouped, and no longer when one in ten is busy") {
+  constexpr Nanos kHalfSecond = 500 * kMillisecond;
+  CHECK_FALSE(used_the_cpu(40 * kMicrosecond, kHalfSecond, kTarpit));
+  CHECK(used_the_cpu(15 * kMillisecond, kHalfSecond, kTarpit));
+  Demand demand;
+  CHECK(demand.grouped_rate(5'000) == 0);  // nothing is known yet
+  demand.learn(64, 0);
+  CHECK(demand.grouped_rate(100) == 0);  // too few to matter
+  CHECK(demand.grouped_rate(5'000) == 5'000);
+  CHECK(demand.grouped_rate(6'000) == 5'000);  // not for every target that comes
+  CHECK(demand.grouped_rate(10'000) == 10'000);
+  demand.learn(64, 6);
+  CHECK(demand.grouped_rate(10'000) == 10'000);
+  demand.learn(64, 64);
+  CHECK(demand.grouped_rate(10'000) == 0);
+  for (int i = 0; i < 4; ++i) demand.learn(64, 0);
+  CHECK(demand.grouped_rate(10'000) == 0);
+  demand.learn(64, 0);
+  CHECK(demand.grouped_rate(10'000) == 10'000);
 }
