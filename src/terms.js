@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { check, cpuLimit, durationIn, oneOf } from "./check.js";
 import { HobbleError } from "./errors.js";
 import { PhaseMode, TERMS_FIELDS, TermsField } from "./native.js";
+
 const minWindowNs = 100e3;
 const maxWindowNs = 3600e9;
 export const defaultBurstNs = 100e6;
@@ -18,74 +19,71 @@ const ofCycle = { phase: v.optional(phase), spareIdle: v.optional(v.boolean("tru
 const ofLimit = { burst: v.optional(burstLength), minRun: v.optional(minRunLength) };
 const ofShare = { pool: v.unknown(), weight: v.optional(weight) };
 const optionalShare = { ...ofShare, pool: v.optional(v.unknown()) };
-const cycleTerms = v.strictObject({ run: windowLength, stop: windowLength, ...ofCycle, limit: v.optional(cpuLimit()), ...ofLimit, ...optionalShare }, "an object");
+const cycleTerms = v.strictObject(
+  { run: windowLength, stop: windowLength, ...ofCycle, limit: v.optional(cpuLimit()), ...ofLimit, ...optionalShare },
+  "an object",
+);
 const limitTerms = v.strictObject({ limit: cpuLimit(), ...ofLimit, ...optionalShare }, "an object");
 const shareTerms = v.strictObject({ ...ofShare, limit: v.optional(cpuLimit()), ...ofLimit }, "an object");
 const noPools = () => {
-    throw new HobbleError("EINVAL", "there is no pool here");
+  throw new HobbleError("EINVAL", "there is no pool here");
 };
 let last;
 export function checkTerms(input, findPool = noPools) {
-    // Most targets get the terms of the one before: comparing costs 50 ns, parsing some microseconds, and `add` is called 10,000 times in a row.
-    if (last !== undefined && same(last.input, input))
-        return last;
-    const checked = { input: { ...input }, block: blockOf(input, findPool) };
-    // A pool's name may mean another pool next time.
-    last = has(input, "pool") ? undefined : checked;
-    return checked;
+  // Most targets get the terms of the one before: comparing costs 50 ns, parsing some microseconds, and `add` is called 10,000 times in a row.
+  if (last !== undefined && same(last.input, input)) return last;
+  const checked = { input: { ...input }, block: blockOf(input, findPool) };
+  // A pool's name may mean another pool next time.
+  last = has(input, "pool") ? undefined : checked;
+  return checked;
 }
 /** `terms` with `changes`. */
 export function checkTermsUpdate(terms, changes, findPool) {
-    if (typeof changes !== "object" || changes === null)
-        throw new HobbleError("EINVAL", "the change must be an object");
-    const merged = { ...terms.input };
-    for (const [key, value] of Object.entries(changes))
-        if (value !== undefined)
-            merged[key] = value;
-    // What belongs to something that was taken away goes with it.
-    for (const [key, more] of [
-        ["run", ["stop", "phase", "spareIdle"]],
-        ["limit", ["burst", "minRun"]],
-        ["pool", ["weight"]],
-    ]) {
-        if (merged[key] === null)
-            for (const gone of [key, ...more])
-                delete merged[gone];
-    }
-    return checkTerms(merged, findPool);
+  if (typeof changes !== "object" || changes === null) throw new HobbleError("EINVAL", "the change must be an object");
+  const merged = { ...terms.input };
+  for (const [key, value] of Object.entries(changes)) if (value !== undefined) merged[key] = value;
+  // What belongs to something that was taken away goes with it.
+  for (const [key, more] of [
+    ["run", ["stop", "phase", "spareIdle"]],
+    ["limit", ["burst", "minRun"]],
+    ["pool", ["weight"]],
+  ]) {
+    if (merged[key] === null) for (const gone of [key, ...more]) delete merged[gone];
+  }
+  return checkTerms(merged, findPool);
 }
 /** Share of the time that a cycle lets its target run; undefined without a cycle. */
 export function cycleDuty({ block }) {
-    const run = block[TermsField.runNs] ?? 0;
-    return run > 0 ? run / (run + (block[TermsField.stopNs] ?? 0)) : undefined;
+  const run = block[TermsField.runNs] ?? 0;
+  return run > 0 ? run / (run + (block[TermsField.stopNs] ?? 0)) : undefined;
 }
 function blockOf(input, findPool) {
-    const block = new Float64Array(TERMS_FIELDS);
-    const cyclic = has(input, "run") || has(input, "stop") || !(has(input, "limit") || has(input, "pool"));
-    if (cyclic) {
-        const { run, stop, phase = "spread", spareIdle } = check(cycleTerms, input, "the cycle");
-        block[TermsField.runNs] = run;
-        block[TermsField.stopNs] = stop;
-        block[TermsField.phaseMode] = typeof phase === "number" ? PhaseMode.offset : PhaseMode[phase];
-        block[TermsField.phaseNs] = typeof phase === "number" ? phase : 0;
-        block[TermsField.spareIdle] = spareIdle ? 1 : 0;
-    }
-    const schema = cyclic ? cycleTerms : has(input, "limit") ? limitTerms : shareTerms;
-    const { limit, burst, minRun, pool, weight = 1 } = check(schema, input, "the terms");
-    if (limit === undefined && (burst ?? minRun) !== undefined) {
-        throw new HobbleError("EINVAL", "burst and minRun belong to a limit, and there is none");
-    }
-    block[TermsField.limit] = limit ?? 0;
-    block[TermsField.burstNs] = burst ?? defaultBurstNs;
-    block[TermsField.minRunNs] = minRun ?? defaultMinRunNs;
-    block[TermsField.pool] = pool === undefined ? 0 : findPool(pool);
-    block[TermsField.weight] = weight;
-    return block;
+  const block = new Float64Array(TERMS_FIELDS);
+  const cyclic = has(input, "run") || has(input, "stop") || !(has(input, "limit") || has(input, "pool"));
+  if (cyclic) {
+    const { run, stop, phase = "spread", spareIdle } = check(cycleTerms, input, "the cycle");
+    block[TermsField.runNs] = run;
+    block[TermsField.stopNs] = stop;
+    block[TermsField.phaseMode] = typeof phase === "number" ? PhaseMode.offset : PhaseMode[phase];
+    block[TermsField.phaseNs] = typeof phase === "number" ? phase : 0;
+    block[TermsField.spareIdle] = spareIdle ? 1 : 0;
+  }
+  const schema = cyclic ? cycleTerms : has(input, "limit") ? limitTerms : shareTerms;
+  const { limit, burst, minRun, pool, weight = 1 } = check(schema, input, "the terms");
+  if (limit === undefined && (burst ?? minRun) !== undefined) {
+    throw new HobbleError("EINVAL", "burst and minRun belong to a limit, and there is none");
+  }
+  block[TermsField.limit] = limit ?? 0;
+  block[TermsField.burstNs] = burst ?? defaultBurstNs;
+  block[TermsField.minRunNs] = minRun ?? defaultMinRunNs;
+  block[TermsField.pool] = pool === undefined ? 0 : findPool(pool);
+  block[TermsField.weight] = weight;
+  return block;
 }
 function has(input, key) {
-    return typeof input === "object" && input !== null && input[key] !== undefined;
+  return typeof input === "object" && input !== null && input[key] !== undefined;
 }
 function same(a, b) {
-    const [left, right] = [Object.entries(a), Object.entries(b ?? {})];
-    return left.length === right.length && left.every(([key, value]) => b[key] === value);
+  const [left, right] = [Object.entries(a), Object.entries(b ?? {})];
+  return left.length === right.length && left.every(([key, value]) => b[key] === value);
 }

@@ -92,7 +92,8 @@ size_t interesting_offset(Random& random) {
 }
 
 void tamper(std::vector<std::byte>& bytes, Random& random) {
-  static constexpr std::array<uint64_t, 10> kNumbers{0, 1, 0x7f, 0xff, 0x7fffffff, 0x80000000, 0xffffffff, INT64_MAX, 1ULL << 63, UINT64_MAX};
+  static constexpr std::array<uint64_t, 10> kNumbers{0,          1,          0x7f,      0xff,       0x7fffffff,
+                                                     0x80000000, 0xffffffff, INT64_MAX, 1ULL << 63, UINT64_MAX};
   for (size_t changes = 1 + random.below(4); changes > 0; --changes) {
     if (bytes.empty()) return;
     size_t at = random.below(4) == 0 ? random.below(bytes.size()) : interesting_offset(random);

@@ -7,7 +7,8 @@
  *   strangers  the targets are killed and their PIDs go to strangers; "reused N" of COUNT
  *   count      signals that strangers got since they were born; "signals N"
  *
- * The kernel is told with ns_last_pid which PID to give next. Strangers count the SIGCONTs that they get, and their parent is told of each stop.
+ * The kernel is told with ns_last_pid which PID to give next. Strangers count the SIGCONTs that they get, and their parent is told of each
+ * stop.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

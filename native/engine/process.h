@@ -44,8 +44,8 @@ class Process {
   // process). `seen`: what /proc says about that very process.
   static Result<Process> open(const Identity& expected, SignalMethod method, ProcessStat* seen = nullptr);
 
-  // The process that was known earlier, by the inode of its pidfd where that is known (7 us), else by its start time. Fails with ESRCH if it
-  // is gone, or another has its PID; any other error (EMFILE) tells nothing about it.
+  // The process that was known earlier, by the inode of its pidfd where that is known (7 us), else by its start time. Fails with ESRCH if
+  // it is gone, or another has its PID; any other error (EMFILE) tells nothing about it.
   static Result<Process> find_again(const Identity& known);
 
   const Identity& identity() const { return identity_; }

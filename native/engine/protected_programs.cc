@@ -39,9 +39,7 @@ bool executable_of(pid_t pid, struct stat& file) {
 ProtectedPrograms::ProtectedPrograms(std::vector<std::string> more, bool usual) : more_(std::move(more)), usual_(usual) {}
 
 // With the time of its last change: the number of a file that is gone is given to another.
-ProtectedPrograms::FileId ProtectedPrograms::file_id(const struct stat& file) {
-  return {file.st_dev, file.st_ino, to_nanos(file.st_ctim)};
-}
+ProtectedPrograms::FileId ProtectedPrograms::file_id(const struct stat& file) { return {file.st_dev, file.st_ino, to_nanos(file.st_ctim)}; }
 
 ProtectedPrograms::Verdict ProtectedPrograms::judge(pid_t pid, const struct stat& file) const {
   char link[32];

@@ -21,505 +21,480 @@ import { reportOf } from "./reports.js";
 import { RuleCounts } from "./rule-counts.js";
 import { StateStore } from "./state-store.js";
 import { TargetBook, who } from "./target-book.js";
+
 /** How long decisions may keep the event loop at a time. */
 const goMs = 3;
 const processesInOneGo = 64;
 /** State is written at most this often while only figures change. */
 const savedEveryMs = 10_000;
 export class Daemon {
-    #version;
-    #startedAt = Date.now();
-    #hobbler;
-    #source;
-    #engine;
-    #book;
-    #pools;
-    #journal = new Journal();
-    #counts = new RuleCounts();
-    #lists = new PidLists();
-    #quotas = new QuotaKeeper();
-    #notifications;
-    #store;
-    #watch;
-    /** Processes that somebody took out of a quota's hands. */
-    #lifted = new WeakSet();
-    #configuration;
-    #loadedAt = Date.now();
-    #off = null;
-    #pressures = {};
-    #scans = 0;
-    #scanCpuNs = 0;
-    #decideCpuNs = 0;
-    #lastScanAt = null;
-    #savedAt = 0;
-    #timer;
-    #turn = Promise.resolve();
-    #closing;
-    #warned = new Set();
-    constructor({ configuration, statePath, version }) {
-        this.#version = version;
-        this.#configuration = configuration;
-        this.#hobbler = new Hobbler(configuration.engine);
-        this.#source = configuration.daemon.source === "ps-list" ? new PsListSource() : new ProcSource(configuration.needs);
-        this.#engine = new RuleEngine(configuration.ruleSet);
-        this.#pools = new Pools(this.#hobbler);
-        this.#quotas.replace(configuration.quotas);
-        this.#lists.follow(configuration.lists);
-        this.#store = statePath === null ? undefined : new StateStore(statePath);
-        this.#watch = configuration.file === null ? undefined : new ConfigurationWatch(configuration.file);
-        this.#notifications = new Notifications((message) => this.#warn(message));
-        this.#book = new TargetBook(this.#hobbler, this.#journal, { moved: (moment, entry, news) => this.#moved(moment, entry, news) });
-        this.#hobbler.on("overload", ({ message }) => this.#warn(message));
-        this.#hobbler.on("unguarded", ({ error }) => this.#warn(error.message));
-        this.#journal.subscribe((decision) => this.#counts.count(decision));
+  #version;
+  #startedAt = Date.now();
+  #hobbler;
+  #source;
+  #engine;
+  #book;
+  #pools;
+  #journal = new Journal();
+  #counts = new RuleCounts();
+  #lists = new PidLists();
+  #quotas = new QuotaKeeper();
+  #notifications;
+  #store;
+  #watch;
+  /** Processes that somebody took out of a quota's hands. */
+  #lifted = new WeakSet();
+  #configuration;
+  #loadedAt = Date.now();
+  #off = null;
+  #pressures = {};
+  #scans = 0;
+  #scanCpuNs = 0;
+  #decideCpuNs = 0;
+  #lastScanAt = null;
+  #savedAt = 0;
+  #timer;
+  #turn = Promise.resolve();
+  #closing;
+  #warned = new Set();
+  constructor({ configuration, statePath, version }) {
+    this.#version = version;
+    this.#configuration = configuration;
+    this.#hobbler = new Hobbler(configuration.engine);
+    this.#source = configuration.daemon.source === "ps-list" ? new PsListSource() : new ProcSource(configuration.needs);
+    this.#engine = new RuleEngine(configuration.ruleSet);
+    this.#pools = new Pools(this.#hobbler);
+    this.#quotas.replace(configuration.quotas);
+    this.#lists.follow(configuration.lists);
+    this.#store = statePath === null ? undefined : new StateStore(statePath);
+    this.#watch = configuration.file === null ? undefined : new ConfigurationWatch(configuration.file);
+    this.#notifications = new Notifications((message) => this.#warn(message));
+    this.#book = new TargetBook(this.#hobbler, this.#journal, { moved: (moment, entry, news) => this.#moved(moment, entry, news) });
+    this.#hobbler.on("overload", ({ message }) => this.#warn(message));
+    this.#hobbler.on("unguarded", ({ error }) => this.#warn(error.message));
+    this.#journal.subscribe((decision) => this.#counts.count(decision));
+  }
+  /**
+   * Starts, and has looked at everything once when it resolves.
+   *
+   * @throws HobbleError as `new Hobbler`
+   */
+  static async start(options) {
+    const daemon = new Daemon(options);
+    await daemon.#watch?.note();
+    await daemon.#restore();
+    daemon.#journal.add({ kind: "started", reason: `with ${count(daemon.#configuration)}` });
+    await daemon.#inTurn(() => daemon.#scan());
+    daemon.#again();
+    return daemon;
+  }
+  targets() {
+    const stats = new Map(this.#hobbler.targetStats().map((one) => [one.id, one]));
+    const entries = [...this.#book.entries.values()].sort((a, b) => a.process.pid - b.process.pid);
+    return entries.map((entry) => reportOf(entry, stats.get(entry.target.id)));
+  }
+  target(pid) {
+    const entry = this.#book.of(pid);
+    return entry && reportOf(entry, entry.target.stats());
+  }
+  async explain(pid) {
+    const process = this.#source.processes.get(pid) ?? (await this.#find(pid));
+    const world = this.#world();
+    const facts = this.#factsOf(world);
+    const entry = this.#book.of(pid);
+    return {
+      pid,
+      name: process.name,
+      uid: process.uid,
+      user: process.user,
+      target: entry === undefined ? null : reportOf(entry, entry.target.stats()),
+      protected: this.#book.refusal(process)?.message ?? null,
+      rules: this.#engine.explain(process, world, (ns) => epochOf(ns)),
+      quotas: this.#quotas.standings(Date.now(), process, facts),
+      history: this.#historyOf(process),
+    };
+  }
+  quotas(uid) {
+    const standings = this.#quotas.standings(Date.now());
+    if (uid === undefined) return standings;
+    const user = [...this.#source.processes.values()].find((process) => process.uid === uid)?.user;
+    return standings.filter(({ per, key }) => per === "user" && (key === user || key === String(uid)));
+  }
+  async add({ pid, kind, startTime, inode, runNs, stopNs, limit, pool, forNs, reason }, caller) {
+    if (this.#closing !== undefined) throw new HobbleError("ERR_CLOSED", "the daemon ends", { pid });
+    if (pool !== null && !this.#configuration.pools.has(pool))
+      throw new HobbleError("EINVAL", `there is no pool ${JSON.stringify(pool)}`, { pid });
+    const process = this.#source.processes.get(pid) ?? (await this.#find(pid));
+    const seen = { startTime, inode };
+    const selector = kind === "tree" ? { tree: pid, ...seen } : kind === "group" ? { group: pid, ...seen } : { pid, ...seen };
+    const amount = { run: runNs ?? undefined, stop: stopNs ?? undefined, limit: limit ?? undefined, pool: pool ?? undefined };
+    const entry = await this.#book.addByHand(process, selector, amount, {
+      by: caller.user,
+      byUid: caller.uid,
+      byAdmin: caller.admin,
+      reason: reason ?? `${caller.user} asked for it`,
+      untilAt: forNs === null ? null : Date.now() + forNs / 1e6,
+    });
+    return reportOf(entry, entry.target.stats());
+  }
+  async remove(pid, caller) {
+    const entry = this.#book.of(pid);
+    if (entry === undefined) throw new HobbleError("ESRCH", `process ${pid} is not a target`, { pid });
+    for (const process of this.#membersOf(entry)) {
+      this.#engine.pardon(process, nowNs());
+      this.#lifted.add(process);
     }
-    /**
-     * Starts, and has looked at everything once when it resolves.
-     *
-     * @throws HobbleError as `new Hobbler`
-     */
-    static async start(options) {
-        const daemon = new Daemon(options);
-        await daemon.#watch?.note();
-        await daemon.#restore();
-        daemon.#journal.add({ kind: "started", reason: `with ${count(daemon.#configuration)}` });
-        await daemon.#inTurn(() => daemon.#scan());
-        daemon.#again();
-        return daemon;
+    await this.#book.release(entry, `${caller.user} lifted it`);
+  }
+  off(by) {
+    this.#hobbler.pause();
+    if (this.#off !== null) return;
+    this.#off = { sinceAt: Date.now(), by };
+    this.#journal.add({ kind: "off", by, reason: "everything runs, and is left alone until it is switched on again" });
+    void this.#save();
+  }
+  on(by) {
+    if (this.#off === null) return;
+    this.#off = null;
+    this.#hobbler.resume();
+    this.#journal.add({ kind: "on", by, reason: "what the rules ask for is done again" });
+    void this.#save();
+  }
+  reload(by) {
+    return this.#inTurn(() => this.#reload(by));
+  }
+  stats() {
+    const { figures } = this.#source;
+    return {
+      version: this.#version,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      configuration: this.#configuration.file,
+      loadedAt: this.#loadedAt,
+      off: this.#off,
+      rules: this.#counts.stats(this.#configuration, this.#book.entries.values()),
+      scan: {
+        source: this.#source.name,
+        scans: this.#scans,
+        processes: figures.processes,
+        hidden: figures.hidden,
+        scanCpuNs: this.#scanCpuNs,
+        decideCpuNs: this.#decideCpuNs,
+        lastScanAt: this.#lastScanAt,
+      },
+      decisions: this.#journal.counts,
+      engine: this.#hobbler.stats(),
+    };
+  }
+  histograms() {
+    return this.#hobbler.histograms();
+  }
+  decisions() {
+    return this.#journal.decisions;
+  }
+  subscribe(listener) {
+    return this.#journal.subscribe(listener);
+  }
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+  async #close() {
+    clearTimeout(this.#timer);
+    // Everything runs first; a scan that is under way may end after that.
+    await this.#hobbler.close();
+    await this.#turn;
+    await this.#save();
+    this.#journal.add({ kind: "stopped", reason: "everything runs" });
+  }
+  #inTurn(work) {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+  /** The next scan; at a fixed rate, as far as scans are faster than it. */
+  #again(startedMs = performance.now()) {
+    if (this.#closing !== undefined) return;
+    const waitMs = this.#configuration.daemon.scanNs / 1e6 - (performance.now() - startedMs);
+    this.#timer = setTimeout(() => void this.#cycle(), Math.max(waitMs, 10));
+  }
+  async #cycle() {
+    const startedMs = performance.now();
+    try {
+      if (this.#configuration.daemon.watchFile && (await this.#watch?.changed())) await this.reload("file");
+      await this.#inTurn(() => this.#scan());
+    } catch (error) {
+      this.#warn(`scanning failed: ${error.message}`);
     }
-    targets() {
-        const stats = new Map(this.#hobbler.targetStats().map((one) => [one.id, one]));
-        const entries = [...this.#book.entries.values()].sort((a, b) => a.process.pid - b.process.pid);
-        return entries.map((entry) => reportOf(entry, stats.get(entry.target.id)));
+    this.#again(startedMs);
+  }
+  async #scan() {
+    if (this.#closing !== undefined) return;
+    const { ruleSet, lists } = this.#configuration;
+    if (ruleSet.rules.some(({ when }) => when !== undefined)) this.#pressures = await readPressures();
+    // The lists first: who is listed was running by then, and is found by the scan.
+    if (lists.length > 0)
+      for (const [path, problem] of await this.#lists.read())
+        this.#journal.add({ kind: "warning", reason: problem ?? `${path} can be read again` });
+    await this.#source.list();
+    this.#scanCpuNs = this.#source.figures.cpuNs;
+    this.#tellOnceOfHidden();
+    this.#book.measure(performance.now());
+    const world = this.#world();
+    const cpuBefore = process.cpuUsage();
+    const decisions = await this.#decide(world);
+    const pools = new Map(this.#configuration.pools);
+    const wants = this.#wants(world, decisions, pools);
+    const spent = process.cpuUsage(cpuBefore);
+    this.#decideCpuNs = (spent.user + spent.system) * 1e3;
+    this.#tellOfWatched(decisions.turns);
+    this.#scans++;
+    this.#lastScanAt = Date.now();
+    if (this.#off === null && this.#closing === undefined) {
+      this.#pools.keep(pools);
+      await this.#book.reconcile(desiredTargets(wants, world.processes), reasonsOf(decisions.turns));
+      await this.#endWhatIsOver();
     }
-    target(pid) {
-        const entry = this.#book.of(pid);
-        return entry && reportOf(entry, entry.target.stats());
+    if (decisions.turns.length > 0 || Date.now() - this.#savedAt > savedEveryMs) await this.#save();
+  }
+  async #decide(world) {
+    const decisions = { wanted: new Map(), turns: [] };
+    const processes = [...world.processes.values()];
+    let goneOnMs = performance.now();
+    for (let at = 0; at < processes.length; at += processesInOneGo) {
+      this.#engine.decide(processes.slice(at, at + processesInOneGo), world, decisions);
+      if (performance.now() - goneOnMs < goMs) continue;
+      await pause();
+      goneOnMs = performance.now();
     }
-    async explain(pid) {
-        const process = this.#source.processes.get(pid) ?? (await this.#find(pid));
-        const world = this.#world();
-        const facts = this.#factsOf(world);
-        const entry = this.#book.of(pid);
-        return {
-            pid,
-            name: process.name,
-            uid: process.uid,
-            user: process.user,
-            target: entry === undefined ? null : reportOf(entry, entry.target.stats()),
-            protected: this.#book.refusal(process)?.message ?? null,
-            rules: this.#engine.explain(process, world, (ns) => epochOf(ns)),
-            quotas: this.#quotas.standings(Date.now(), process, facts),
-            history: this.#historyOf(process),
-        };
+    return decisions;
+  }
+  /** The stricter of what a rule and quotas ask. Adds to `pools` those that accounts over their quota share. */
+  #wants(world, { wanted }, pools) {
+    const wants = new Map();
+    for (const [process, { rule, amount, tier, sinceNs, reason }] of wanted) {
+      const spread = rule.tree ? "tree" : rule.lists.length > 0 ? "listed" : "process";
+      const { name: by, notify } = rule;
+      wants.set(process.pid, {
+        process,
+        amount,
+        tier,
+        origin: "rule",
+        by,
+        reason,
+        sinceAt: epochOf(sinceNs),
+        untilAt: null,
+        notify,
+        spread,
+      });
     }
-    quotas(uid) {
-        const standings = this.#quotas.standings(Date.now());
-        if (uid === undefined)
-            return standings;
-        const user = [...this.#source.processes.values()].find((process) => process.uid === uid)?.user;
-        return standings.filter(({ per, key }) => per === "user" && (key === user || key === String(uid)));
+    if (this.#quotas.empty) return wants;
+    const facts = this.#factsOf(world);
+    const nowMs = Date.now();
+    for (const { quota, key, from, to, usedCpuSeconds } of this.#quotas.scan(world.processes, facts, nowMs)) {
+      if (quota.mode !== "watch") continue;
+      const reason = `${key} has used ${Math.round(usedCpuSeconds)} of ${quota.cpuSeconds} CPU seconds: tier ${from} to ${to}`;
+      this.#journal.add({ kind: "watched", user: key, origin: "quota", by: quota.name, reason });
     }
-    async add({ pid, kind, startTime, inode, runNs, stopNs, limit, pool, forNs, reason }, caller) {
-        if (this.#closing !== undefined)
-            throw new HobbleError("ERR_CLOSED", "the daemon ends", { pid });
-        if (pool !== null && !this.#configuration.pools.has(pool))
-            throw new HobbleError("EINVAL", `there is no pool ${JSON.stringify(pool)}`, { pid });
-        const process = this.#source.processes.get(pid) ?? (await this.#find(pid));
-        const seen = { startTime, inode };
-        const selector = kind === "tree" ? { tree: pid, ...seen } : kind === "group" ? { group: pid, ...seen } : { pid, ...seen };
-        const amount = { run: runNs ?? undefined, stop: stopNs ?? undefined, limit: limit ?? undefined, pool: pool ?? undefined };
-        const entry = await this.#book.addByHand(process, selector, amount, {
-            by: caller.user,
-            byUid: caller.uid,
-            byAdmin: caller.admin,
-            reason: reason ?? `${caller.user} asked for it`,
-            untilAt: forNs === null ? null : Date.now() + forNs / 1e6,
+    for (const process of world.processes.values()) {
+      if (process.state === "Z") continue;
+      const verdicts = this.#quotas.verdicts(process, facts, nowMs);
+      if (verdicts.length === 0) this.#lifted.delete(process);
+      if (this.#lifted.has(process)) continue;
+      for (const verdict of verdicts) {
+        const { quota, tier, sinceMs, untilMs, reason } = verdict;
+        if (quota.mode === "watch") continue;
+        const amount = sharedAmount(verdict, pools);
+        const before = wants.get(process.pid);
+        if (before !== undefined && severity(before.amount, pools) <= severity(amount, pools)) continue;
+        const { name: by, notify } = quota;
+        wants.set(process.pid, {
+          process,
+          amount,
+          tier,
+          origin: "quota",
+          by,
+          reason,
+          sinceAt: sinceMs,
+          untilAt: untilMs,
+          notify,
+          spread: "process",
         });
-        return reportOf(entry, entry.target.stats());
+      }
     }
-    async remove(pid, caller) {
-        const entry = this.#book.of(pid);
-        if (entry === undefined)
-            throw new HobbleError("ESRCH", `process ${pid} is not a target`, { pid });
-        for (const process of this.#membersOf(entry)) {
-            this.#engine.pardon(process, nowNs());
-            this.#lifted.add(process);
-        }
-        await this.#book.release(entry, `${caller.user} lifted it`);
+    return wants;
+  }
+  #world() {
+    const { processes } = this.#source;
+    return {
+      nowNs: nowNs(),
+      processes,
+      lists: this.#lists.members(processes),
+      pressures: this.#pressures,
+      throttled: (process) => this.#book.of(process.pid)?.throttled,
+    };
+  }
+  #factsOf({ nowNs, processes, lists }) {
+    return { nowNs, processes, list: (path) => lists.get(path), cpuShare: () => undefined };
+  }
+  async #find(pid) {
+    const [process] = (await this.#source.look?.([pid])) ?? [];
+    const found = process ?? this.#source.processes.get(pid);
+    if (found === undefined) throw new HobbleError("ESRCH", `there is no process ${pid}, or it may not be seen`, { pid });
+    return found;
+  }
+  #membersOf(entry) {
+    const members = [entry.process.pid, ...entry.target.members].map((pid) => this.#source.processes.get(pid));
+    return [...new Set(members)].filter((process) => process !== undefined);
+  }
+  #historyOf({ pid, startTime }) {
+    // The PID may have been another's before.
+    const bornAt = epochOf(startTime * 1e7) - 1000;
+    return this.#journal.decisions.filter((decision) => decision.pid === pid && decision.at >= bornAt);
+  }
+  async #endWhatIsOver() {
+    const over = [...this.#book.entries.values()].filter(
+      ({ origin, untilAt }) => origin === "hand" && untilAt !== null && untilAt <= Date.now(),
+    );
+    await Promise.all(over.map((entry) => this.#book.release(entry, "its time is over")));
+  }
+  #tellOfWatched(turns) {
+    for (const { process, rule, kind, reason } of turns) {
+      if (rule.mode !== "watch" || kind !== "entered") continue;
+      this.#journal.add({ kind: "watched", ...who(process), origin: "rule", by: rule.name, reason: `it would be hobbled: ${reason}` });
     }
-    off(by) {
+  }
+  #moved(moment, entry, news) {
+    const notifier = entry.notify === undefined ? undefined : this.#configuration.notifiers.get(entry.notify);
+    if (notifier !== undefined) this.#notifications.tell(notifier, { moment, decision: news }, Date.now());
+  }
+  #tellOnceOfHidden() {
+    const { hidden, unreadable } = this.#source.figures;
+    const seesOthers = this.#source.processes.has(1);
+    if (!seesOthers)
+      this.#warnOnce("hidden", "processes of other users are hidden from us (hidepid): only those that may be seen are judged");
+    else if (hidden > 0) this.#warnOnce("hidden", `${hidden} processes may not be looked at: they are left alone`);
+    if (unreadable > 0 && process.getuid?.() !== 0)
+      this.#warnOnce(
+        "unreadable",
+        `${unreadable} facts (executables of other users, say) may not be read: conditions on them do not match`,
+      );
+  }
+  #warn(reason) {
+    this.#journal.add({ kind: "warning", reason });
+  }
+  #warnOnce(key, reason) {
+    if (this.#warned.has(key)) return;
+    this.#warned.add(key);
+    this.#warn(reason);
+  }
+  async #reload(by) {
+    const { file, ruleSet, quotas } = this.#configuration;
+    const unchanged = { rules: ruleSet.rules.length, quotas: quotas.length };
+    if (file === null)
+      return { applied: false, problems: [{ file: "", line: null, column: null, message: "there is no file" }], ...unchanged };
+    const { configuration, problems } = await loadConfiguration(file);
+    await this.#watch?.note();
+    if (configuration === undefined) {
+      this.#journal.add({
+        kind: "warning",
+        by,
+        reason: `the old configuration stays in force: ${problems.map(formatProblem).join("; ").slice(0, 2000)}`,
+      });
+      return { applied: false, problems, ...unchanged };
+    }
+    this.#apply(configuration);
+    this.#journal.add({ kind: "reloaded", by, reason: `with ${count(configuration)}` });
+    void this.#cycleNow();
+    return { applied: true, problems: [], rules: configuration.ruleSet.rules.length, quotas: configuration.quotas.length };
+  }
+  /** Its effect is seen at once, not with the next scan. */
+  #cycleNow() {
+    void this.#inTurn(() => this.#scan()).catch((error) => this.#warn(`scanning failed: ${error.message}`));
+  }
+  #apply(configuration) {
+    const before = this.#configuration;
+    const { daemon, engine, ruleSet, quotas, lists, needs } = configuration;
+    this.#configuration = configuration;
+    this.#loadedAt = Date.now();
+    this.#engine.replace(ruleSet, this.#source.processes.values(), nowNs());
+    this.#quotas.replace(quotas);
+    this.#lists.follow(lists);
+    if (this.#source instanceof ProcSource && !sameSet(needs, before.needs)) this.#source.read(needs);
+    const late = ["socket", "source", "events", "state", "adminGroup", "metrics"].filter((key) => daemon[key] !== before.daemon[key]);
+    if (JSON.stringify(engine) !== JSON.stringify(before.engine)) this.#warn("changes in [engine] take effect with the next start");
+    if (late.length > 0) this.#warn(`changes of ${late.join(", ")} in [daemon] take effect with the next start`);
+  }
+  async #restore() {
+    if (this.#store === undefined) return;
+    try {
+      const state = await this.#store.load();
+      if (state === undefined) return;
+      const sameBoot = state.bootId === (await bootId());
+      this.#quotas.restore(state.quotas, sameBoot ? state.counted : []);
+      this.#notifications.restore(state.notified);
+      if (sameBoot) this.#engine.restore(state.forces);
+      if (state.off !== null) {
+        this.#off = state.off;
         this.#hobbler.pause();
-        if (this.#off !== null)
-            return;
-        this.#off = { sinceAt: Date.now(), by };
-        this.#journal.add({ kind: "off", by, reason: "everything runs, and is left alone until it is switched on again" });
-        void this.#save();
+        this.#warn(`everything has been off since ${new Date(state.off.sinceAt).toISOString()}, by ${state.off.by}`);
+      }
+    } catch (error) {
+      this.#warn(error.message);
     }
-    on(by) {
-        if (this.#off === null)
-            return;
-        this.#off = null;
-        this.#hobbler.resume();
-        this.#journal.add({ kind: "on", by, reason: "what the rules ask for is done again" });
-        void this.#save();
+  }
+  async #save() {
+    if (this.#store === undefined) return;
+    this.#savedAt = Date.now();
+    const state = {
+      version: 1,
+      bootId: await bootId(),
+      ...this.#quotas.state(),
+      forces: this.#engine.forces(this.#source.processes.values()),
+      notified: this.#notifications.state(Date.now()),
+      off: this.#off,
+    };
+    try {
+      await this.#store.save(state);
+      this.#warned.delete("state");
+    } catch (error) {
+      this.#warnOnce("state", `quotas cannot be saved, and would be lost with a restart: ${error.message}`);
     }
-    reload(by) {
-        return this.#inTurn(() => this.#reload(by));
-    }
-    stats() {
-        const { figures } = this.#source;
-        return {
-            version: this.#version,
-            pid: process.pid,
-            startedAt: this.#startedAt,
-            configuration: this.#configuration.file,
-            loadedAt: this.#loadedAt,
-            off: this.#off,
-            rules: this.#counts.stats(this.#configuration, this.#book.entries.values()),
-            scan: {
-                source: this.#source.name,
-                scans: this.#scans,
-                processes: figures.processes,
-                hidden: figures.hidden,
-                scanCpuNs: this.#scanCpuNs,
-                decideCpuNs: this.#decideCpuNs,
-                lastScanAt: this.#lastScanAt,
-            },
-            decisions: this.#journal.counts,
-            engine: this.#hobbler.stats(),
-        };
-    }
-    histograms() {
-        return this.#hobbler.histograms();
-    }
-    decisions() {
-        return this.#journal.decisions;
-    }
-    subscribe(listener) {
-        return this.#journal.subscribe(listener);
-    }
-    close() {
-        this.#closing ??= this.#close();
-        return this.#closing;
-    }
-    async #close() {
-        clearTimeout(this.#timer);
-        // Everything runs first; a scan that is under way may end after that.
-        await this.#hobbler.close();
-        await this.#turn;
-        await this.#save();
-        this.#journal.add({ kind: "stopped", reason: "everything runs" });
-    }
-    #inTurn(work) {
-        const turn = this.#turn.then(work);
-        this.#turn = turn.catch(() => { });
-        return turn;
-    }
-    /** The next scan; at a fixed rate, as far as scans are faster than it. */
-    #again(startedMs = performance.now()) {
-        if (this.#closing !== undefined)
-            return;
-        const waitMs = this.#configuration.daemon.scanNs / 1e6 - (performance.now() - startedMs);
-        this.#timer = setTimeout(() => void this.#cycle(), Math.max(waitMs, 10));
-    }
-    async #cycle() {
-        const startedMs = performance.now();
-        try {
-            if (this.#configuration.daemon.watchFile && (await this.#watch?.changed()))
-                await this.reload("file");
-            await this.#inTurn(() => this.#scan());
-        }
-        catch (error) {
-            this.#warn(`scanning failed: ${error.message}`);
-        }
-        this.#again(startedMs);
-    }
-    async #scan() {
-        if (this.#closing !== undefined)
-            return;
-        const { ruleSet, lists } = this.#configuration;
-        if (ruleSet.rules.some(({ when }) => when !== undefined))
-            this.#pressures = await readPressures();
-        // The lists first: who is listed was running by then, and is found by the scan.
-        if (lists.length > 0)
-            for (const [path, problem] of await this.#lists.read())
-                this.#journal.add({ kind: "warning", reason: problem ?? `${path} can be read again` });
-        await this.#source.list();
-        this.#scanCpuNs = this.#source.figures.cpuNs;
-        this.#tellOnceOfHidden();
-        this.#book.measure(performance.now());
-        const world = this.#world();
-        const cpuBefore = process.cpuUsage();
-        const decisions = await this.#decide(world);
-        const pools = new Map(this.#configuration.pools);
-        const wants = this.#wants(world, decisions, pools);
-        const spent = process.cpuUsage(cpuBefore);
-        this.#decideCpuNs = (spent.user + spent.system) * 1e3;
-        this.#tellOfWatched(decisions.turns);
-        this.#scans++;
-        this.#lastScanAt = Date.now();
-        if (this.#off === null && this.#closing === undefined) {
-            this.#pools.keep(pools);
-            await this.#book.reconcile(desiredTargets(wants, world.processes), reasonsOf(decisions.turns));
-            await this.#endWhatIsOver();
-        }
-        if (decisions.turns.length > 0 || Date.now() - this.#savedAt > savedEveryMs)
-            await this.#save();
-    }
-    async #decide(world) {
-        const decisions = { wanted: new Map(), turns: [] };
-        const processes = [...world.processes.values()];
-        let goneOnMs = performance.now();
-        for (let at = 0; at < processes.length; at += processesInOneGo) {
-            this.#engine.decide(processes.slice(at, at + processesInOneGo), world, decisions);
-            if (performance.now() - goneOnMs < goMs)
-                continue;
-            await pause();
-            goneOnMs = performance.now();
-        }
-        return decisions;
-    }
-    /** The stricter of what a rule and quotas ask. Adds to `pools` those that accounts over their quota share. */
-    #wants(world, { wanted }, pools) {
-        const wants = new Map();
-        for (const [process, { rule, amount, tier, sinceNs, reason }] of wanted) {
-            const spread = rule.tree ? "tree" : rule.lists.length > 0 ? "listed" : "process";
-            const { name: by, notify } = rule;
-            wants.set(process.pid, {
-                process,
-                amount,
-                tier,
-                origin: "rule",
-                by,
-                reason,
-                sinceAt: epochOf(sinceNs),
-                untilAt: null,
-                notify,
-                spread,
-            });
-        }
-        if (this.#quotas.empty)
-            return wants;
-        const facts = this.#factsOf(world);
-        const nowMs = Date.now();
-        for (const { quota, key, from, to, usedCpuSeconds } of this.#quotas.scan(world.processes, facts, nowMs)) {
-            if (quota.mode !== "watch")
-                continue;
-            const reason = `${key} has used ${Math.round(usedCpuSeconds)} of ${quota.cpuSeconds} CPU seconds: tier ${from} to ${to}`;
-            this.#journal.add({ kind: "watched", user: key, origin: "quota", by: quota.name, reason });
-        }
-        for (const process of world.processes.values()) {
-            if (process.state === "Z")
-                continue;
-            const verdicts = this.#quotas.verdicts(process, facts, nowMs);
-            if (verdicts.length === 0)
-                this.#lifted.delete(process);
-            if (this.#lifted.has(process))
-                continue;
-            for (const verdict of verdicts) {
-                const { quota, tier, sinceMs, untilMs, reason } = verdict;
-                if (quota.mode === "watch")
-                    continue;
-                const amount = sharedAmount(verdict, pools);
-                const before = wants.get(process.pid);
-                if (before !== undefined && severity(before.amount, pools) <= severity(amount, pools))
-                    continue;
-                const { name: by, notify } = quota;
-                wants.set(process.pid, {
-                    process,
-                    amount,
-                    tier,
-                    origin: "quota",
-                    by,
-                    reason,
-                    sinceAt: sinceMs,
-                    untilAt: untilMs,
-                    notify,
-                    spread: "process",
-                });
-            }
-        }
-        return wants;
-    }
-    #world() {
-        const { processes } = this.#source;
-        return {
-            nowNs: nowNs(),
-            processes,
-            lists: this.#lists.members(processes),
-            pressures: this.#pressures,
-            throttled: (process) => this.#book.of(process.pid)?.throttled,
-        };
-    }
-    #factsOf({ nowNs, processes, lists }) {
-        return { nowNs, processes, list: (path) => lists.get(path), cpuShare: () => undefined };
-    }
-    async #find(pid) {
-        const [process] = (await this.#source.look?.([pid])) ?? [];
-        const found = process ?? this.#source.processes.get(pid);
-        if (found === undefined)
-            throw new HobbleError("ESRCH", `there is no process ${pid}, or it may not be seen`, { pid });
-        return found;
-    }
-    #membersOf(entry) {
-        const members = [entry.process.pid, ...entry.target.members].map((pid) => this.#source.processes.get(pid));
-        return [...new Set(members)].filter((process) => process !== undefined);
-    }
-    #historyOf({ pid, startTime }) {
-        // The PID may have been another's before.
-        const bornAt = epochOf(startTime * 1e7) - 1000;
-        return this.#journal.decisions.filter((decision) => decision.pid === pid && decision.at >= bornAt);
-    }
-    async #endWhatIsOver() {
-        const over = [...this.#book.entries.values()].filter(({ origin, untilAt }) => origin === "hand" && untilAt !== null && untilAt <= Date.now());
-        await Promise.all(over.map((entry) => this.#book.release(entry, "its time is over")));
-    }
-    #tellOfWatched(turns) {
-        for (const { process, rule, kind, reason } of turns) {
-            if (rule.mode !== "watch" || kind !== "entered")
-                continue;
-            this.#journal.add({ kind: "watched", ...who(process), origin: "rule", by: rule.name, reason: `it would be hobbled: ${reason}` });
-        }
-    }
-    #moved(moment, entry, news) {
-        const notifier = entry.notify === undefined ? undefined : this.#configuration.notifiers.get(entry.notify);
-        if (notifier !== undefined)
-            this.#notifications.tell(notifier, { moment, decision: news }, Date.now());
-    }
-    #tellOnceOfHidden() {
-        const { hidden, unreadable } = this.#source.figures;
-        const seesOthers = this.#source.processes.has(1);
-        if (!seesOthers)
-            this.#warnOnce("hidden", "processes of other users are hidden from us (hidepid): only those that may be seen are judged");
-        else if (hidden > 0)
-            this.#warnOnce("hidden", `${hidden} processes may not be looked at: they are left alone`);
-        if (unreadable > 0 && process.getuid?.() !== 0)
-            this.#warnOnce("unreadable", `${unreadable} facts (executables of other users, say) may not be read: conditions on them do not match`);
-    }
-    #warn(reason) {
-        this.#journal.add({ kind: "warning", reason });
-    }
-    #warnOnce(key, reason) {
-        if (this.#warned.has(key))
-            return;
-        this.#warned.add(key);
-        this.#warn(reason);
-    }
-    async #reload(by) {
-        const { file, ruleSet, quotas } = this.#configuration;
-        const unchanged = { rules: ruleSet.rules.length, quotas: quotas.length };
-        if (file === null)
-            return { applied: false, problems: [{ file: "", line: null, column: null, message: "there is no file" }], ...unchanged };
-        const { configuration, problems } = await loadConfiguration(file);
-        await this.#watch?.note();
-        if (configuration === undefined) {
-            this.#journal.add({
-                kind: "warning",
-                by,
-                reason: `the old configuration stays in force: ${problems.map(formatProblem).join("; ").slice(0, 2000)}`,
-            });
-            return { applied: false, problems, ...unchanged };
-        }
-        this.#apply(configuration);
-        this.#journal.add({ kind: "reloaded", by, reason: `with ${count(configuration)}` });
-        void this.#cycleNow();
-        return { applied: true, problems: [], rules: configuration.ruleSet.rules.length, quotas: configuration.quotas.length };
-    }
-    /** Its effect is seen at once, not with the next scan. */
-    #cycleNow() {
-        void this.#inTurn(() => this.#scan()).catch((error) => this.#warn(`scanning failed: ${error.message}`));
-    }
-    #apply(configuration) {
-        const before = this.#configuration;
-        const { daemon, engine, ruleSet, quotas, lists, needs } = configuration;
-        this.#configuration = configuration;
-        this.#loadedAt = Date.now();
-        this.#engine.replace(ruleSet, this.#source.processes.values(), nowNs());
-        this.#quotas.replace(quotas);
-        this.#lists.follow(lists);
-        if (this.#source instanceof ProcSource && !sameSet(needs, before.needs))
-            this.#source.read(needs);
-        const late = ["socket", "source", "events", "state", "adminGroup", "metrics"].filter((key) => daemon[key] !== before.daemon[key]);
-        if (JSON.stringify(engine) !== JSON.stringify(before.engine))
-            this.#warn("changes in [engine] take effect with the next start");
-        if (late.length > 0)
-            this.#warn(`changes of ${late.join(", ")} in [daemon] take effect with the next start`);
-    }
-    async #restore() {
-        if (this.#store === undefined)
-            return;
-        try {
-            const state = await this.#store.load();
-            if (state === undefined)
-                return;
-            const sameBoot = state.bootId === (await bootId());
-            this.#quotas.restore(state.quotas, sameBoot ? state.counted : []);
-            this.#notifications.restore(state.notified);
-            if (sameBoot)
-                this.#engine.restore(state.forces);
-            if (state.off !== null) {
-                this.#off = state.off;
-                this.#hobbler.pause();
-                this.#warn(`everything has been off since ${new Date(state.off.sinceAt).toISOString()}, by ${state.off.by}`);
-            }
-        }
-        catch (error) {
-            this.#warn(error.message);
-        }
-    }
-    async #save() {
-        if (this.#store === undefined)
-            return;
-        this.#savedAt = Date.now();
-        const state = {
-            version: 1,
-            bootId: await bootId(),
-            ...this.#quotas.state(),
-            forces: this.#engine.forces(this.#source.processes.values()),
-            notified: this.#notifications.state(Date.now()),
-            off: this.#off,
-        };
-        try {
-            await this.#store.save(state);
-            this.#warned.delete("state");
-        }
-        catch (error) {
-            this.#warnOnce("state", `quotas cannot be saved, and would be lost with a restart: ${error.message}`);
-        }
-    }
+  }
 }
 /** The limit of a quota is that of the account: all its processes share it. */
 function sharedAmount({ quota, key, amount }, pools) {
-    const { run, limit, pool } = amount;
-    if (run !== undefined || pool !== undefined || limit === undefined)
-        return amount;
-    const shared = `${quota.name}: ${key}`;
-    pools.set(shared, { limit });
-    return { pool: shared };
+  const { run, limit, pool } = amount;
+  if (run !== undefined || pool !== undefined || limit === undefined) return amount;
+  const shared = `${quota.name}: ${key}`;
+  pools.set(shared, { limit });
+  return { pool: shared };
 }
 /** Time after boot, as start times of processes are told. */
 function nowNs() {
-    return uptime() * 1e9;
+  return uptime() * 1e9;
 }
 function epochOf(sinceBootNs) {
-    return Math.round(Date.now() - (nowNs() - sinceBootNs) / 1e6);
+  return Math.round(Date.now() - (nowNs() - sinceBootNs) / 1e6);
 }
 let knownBootId;
 function bootId() {
-    knownBootId ??= readFile("/proc/sys/kernel/random/boot_id", "utf8").then((text) => text.trim(), () => "");
-    return knownBootId;
+  knownBootId ??= readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
+    (text) => text.trim(),
+    () => "",
+  );
+  return knownBootId;
 }
 function count({ ruleSet, quotas }) {
-    const number = (amount, noun) => `${amount} ${noun}${amount === 1 ? "" : "s"}`;
-    return `${number(ruleSet.rules.length, "rule")} and ${number(quotas.length, "quota")}`;
+  const number = (amount, noun) => `${amount} ${noun}${amount === 1 ? "" : "s"}`;
+  return `${number(ruleSet.rules.length, "rule")} and ${number(quotas.length, "quota")}`;
 }
 function formatProblem({ file, line, column, message }) {
-    return `${file}${line === null ? "" : `:${line}:${column}`}: ${message}`;
+  return `${file}${line === null ? "" : `:${line}:${column}`}: ${message}`;
 }
 function reasonsOf(turns) {
-    return new Map(turns.filter(({ kind }) => kind === "left").map(({ process, reason }) => [process.pid, reason]));
+  return new Map(turns.filter(({ kind }) => kind === "left").map(({ process, reason }) => [process.pid, reason]));
 }
 function sameSet(a, b) {
-    return a.size === b.size && [...a].every((one) => b.has(one));
+  return a.size === b.size && [...a].every((one) => b.has(one));
 }

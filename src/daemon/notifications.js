@@ -1,87 +1,82 @@
 /** Tells people: runs a program, or posts to an address. */
 import { execFile } from "node:child_process";
+
 const patienceMs = 30_000;
 /** A rule that matches a thousand processes of a thousand users must not start a thousand programs at once. */
 const mostAtOnce = 4;
 const mostWaiting = 1000;
 export class Notifications {
-    #problem;
-    /** By notifier and user, ms since the epoch. */
-    #last = new Map();
-    #waiting = [];
-    #running = 0;
-    constructor(problem) {
-        this.#problem = problem;
+  #problem;
+  /** By notifier and user, ms since the epoch. */
+  #last = new Map();
+  #waiting = [];
+  #running = 0;
+  constructor(problem) {
+    this.#problem = problem;
+  }
+  restore(last) {
+    this.#last = new Map(Object.entries(last));
+  }
+  state(nowMs) {
+    for (const [key, at] of this.#last) if (nowMs - at > 400 * 86_400_000) this.#last.delete(key);
+    return Object.fromEntries(this.#last);
+  }
+  tell(notifier, notification, nowMs) {
+    const { moment, decision } = notification;
+    if (!notifier.on.includes(moment)) return;
+    const key = `${notifier.name} ${decision.user ?? ""}`;
+    const last = this.#last.get(key);
+    if (last !== undefined && nowMs - last < notifier.everyNs / 1e6) return;
+    if (this.#waiting.length >= mostWaiting) {
+      this.#problem(`notify ${notifier.name}: too many are waiting, this one is dropped`);
+      return;
     }
-    restore(last) {
-        this.#last = new Map(Object.entries(last));
-    }
-    state(nowMs) {
-        for (const [key, at] of this.#last)
-            if (nowMs - at > 400 * 86_400_000)
-                this.#last.delete(key);
-        return Object.fromEntries(this.#last);
-    }
-    tell(notifier, notification, nowMs) {
-        const { moment, decision } = notification;
-        if (!notifier.on.includes(moment))
-            return;
-        const key = `${notifier.name} ${decision.user ?? ""}`;
-        const last = this.#last.get(key);
-        if (last !== undefined && nowMs - last < notifier.everyNs / 1e6)
-            return;
-        if (this.#waiting.length >= mostWaiting) {
-            this.#problem(`notify ${notifier.name}: too many are waiting, this one is dropped`);
-            return;
-        }
-        this.#last.set(key, nowMs);
-        this.#waiting.push(() => send(notifier, notification).catch((error) => this.#problem(`notify ${notifier.name}: ${error.message}`)));
-        this.#next();
-    }
-    #next() {
-        if (this.#running >= mostAtOnce)
-            return;
-        const send = this.#waiting.shift();
-        if (send === undefined)
-            return;
-        this.#running++;
-        void send().finally(() => {
-            this.#running--;
-            this.#next();
-        });
-    }
+    this.#last.set(key, nowMs);
+    this.#waiting.push(() => send(notifier, notification).catch((error) => this.#problem(`notify ${notifier.name}: ${error.message}`)));
+    this.#next();
+  }
+  #next() {
+    if (this.#running >= mostAtOnce) return;
+    const send = this.#waiting.shift();
+    if (send === undefined) return;
+    this.#running++;
+    void send().finally(() => {
+      this.#running--;
+      this.#next();
+    });
+  }
 }
 function send({ command, url }, notification) {
-    const body = `${JSON.stringify(notification)}\n`;
-    return url === undefined ? run(command ?? [], notification, body) : post(url, body);
+  const body = `${JSON.stringify(notification)}\n`;
+  return url === undefined ? run(command ?? [], notification, body) : post(url, body);
 }
 /** Never through a shell: names of processes are chosen by their users. */
 function run([program = "", ...args], { moment, decision }, body) {
-    const env = {
-        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        HOBBLE_MOMENT: moment,
-        HOBBLE_USER: decision.user ?? "",
-        HOBBLE_PID: String(decision.pid ?? ""),
-        HOBBLE_NAME: decision.name ?? "",
-        HOBBLE_RULE: decision.by ?? "",
-        HOBBLE_REASON: decision.reason,
-        HOBBLE_UNTIL: decision.untilAt === null ? "" : new Date(decision.untilAt).toISOString(),
-    };
-    return new Promise((resolve, reject) => {
-        const child = execFile(program, args, { env, timeout: patienceMs, killSignal: "SIGKILL", maxBuffer: 64 * 1024 }, (error) => {
-            if (error === null)
-                resolve();
-            else
-                reject(new Error(`${program} failed: ${error.killed ? `it took longer than ${patienceMs / 1000} s` : error.message.split("\n")[0]}`));
-        });
-        child.stdin?.on("error", () => { }); // it may not want to read it
-        child.stdin?.end(body);
+  const env = {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    HOBBLE_MOMENT: moment,
+    HOBBLE_USER: decision.user ?? "",
+    HOBBLE_PID: String(decision.pid ?? ""),
+    HOBBLE_NAME: decision.name ?? "",
+    HOBBLE_RULE: decision.by ?? "",
+    HOBBLE_REASON: decision.reason,
+    HOBBLE_UNTIL: decision.untilAt === null ? "" : new Date(decision.untilAt).toISOString(),
+  };
+  return new Promise((resolve, reject) => {
+    const child = execFile(program, args, { env, timeout: patienceMs, killSignal: "SIGKILL", maxBuffer: 64 * 1024 }, (error) => {
+      if (error === null) resolve();
+      else
+        reject(
+          new Error(`${program} failed: ${error.killed ? `it took longer than ${patienceMs / 1000} s` : error.message.split("\n")[0]}`),
+        );
     });
+    child.stdin?.on("error", () => {}); // it may not want to read it
+    child.stdin?.end(body);
+  });
 }
 async function post(url, body) {
-    const headers = { "content-type": "application/json" };
-    const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(patienceMs), redirect: "error" });
-    await response.body?.cancel();
-    if (!response.ok)
-        throw new Error(`${url} answered ${response.status}`);
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(patienceMs), redirect: "error" });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
 }

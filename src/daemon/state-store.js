@@ -5,85 +5,80 @@
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
+
 const accountState = v.object({
-    parts: v.array(v.tuple([v.number(), v.number()])),
-    tier: v.number(),
-    counted: v.number(),
-    goodSinceMs: v.nullable(v.number()),
-    changedMs: v.number(),
+  parts: v.array(v.tuple([v.number(), v.number()])),
+  tier: v.number(),
+  counted: v.number(),
+  goodSinceMs: v.nullable(v.number()),
+  changedMs: v.number(),
 });
 const savedState = v.object({
-    version: v.literal(1),
-    /** PIDs and times after boot are of this boot only. */
-    bootId: v.string(),
-    quotas: v.record(v.string(), v.record(v.string(), accountState)),
-    forces: v.array(v.object({ pid: v.number(), startTime: v.number(), rule: v.string(), sinceNs: v.number(), reason: v.string() })),
-    counted: v.array(v.tuple([v.number(), v.number(), v.number(), v.number()])),
-    /** When somebody was last told, ms since the epoch, by notifier and user. */
-    notified: v.record(v.string(), v.number()),
-    off: v.nullable(v.object({ sinceAt: v.number(), by: v.string() })),
+  version: v.literal(1),
+  /** PIDs and times after boot are of this boot only. */
+  bootId: v.string(),
+  quotas: v.record(v.string(), v.record(v.string(), accountState)),
+  forces: v.array(v.object({ pid: v.number(), startTime: v.number(), rule: v.string(), sinceNs: v.number(), reason: v.string() })),
+  counted: v.array(v.tuple([v.number(), v.number(), v.number(), v.number()])),
+  /** When somebody was last told, ms since the epoch, by notifier and user. */
+  notified: v.record(v.string(), v.number()),
+  off: v.nullable(v.object({ sinceAt: v.number(), by: v.string() })),
 });
 export class StateStore {
-    path;
-    #writing = Promise.resolve();
-    constructor(path) {
-        this.path = path;
+  path;
+  #writing = Promise.resolve();
+  constructor(path) {
+    this.path = path;
+  }
+  /**
+   * What the file holds; undefined where there is none.
+   *
+   * @throws Error when it cannot be read, or is not what we wrote; it is then kept beside, for whoever wants to look at it.
+   */
+  async load() {
+    let text;
+    try {
+      text = await readFile(this.path, "utf8");
+    } catch (error) {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
     }
-    /**
-     * What the file holds; undefined where there is none.
-     *
-     * @throws Error when it cannot be read, or is not what we wrote; it is then kept beside, for whoever wants to look at it.
-     */
-    async load() {
-        let text;
-        try {
-            text = await readFile(this.path, "utf8");
-        }
-        catch (error) {
-            if (error.code === "ENOENT")
-                return undefined;
-            throw error;
-        }
-        try {
-            return v.parse(savedState, JSON.parse(text));
-        }
-        catch (error) {
-            await rename(this.path, `${this.path}.broken`).catch(() => { });
-            throw new Error(`${this.path} is damaged (${error.message}); it was moved to ${this.path}.broken, and counting begins anew`);
-        }
+    try {
+      return v.parse(savedState, JSON.parse(text));
+    } catch (error) {
+      await rename(this.path, `${this.path}.broken`).catch(() => {});
+      throw new Error(`${this.path} is damaged (${error.message}); it was moved to ${this.path}.broken, and counting begins anew`);
     }
-    /** Writes that overlap wait for each other. @throws Error when the disk is full, say; the file before is untouched then. */
-    save(state) {
-        const writing = this.#writing.then(() => replaceFile(this.path, JSON.stringify(state)));
-        this.#writing = writing.catch(() => { });
-        return writing;
-    }
+  }
+  /** Writes that overlap wait for each other. @throws Error when the disk is full, say; the file before is untouched then. */
+  save(state) {
+    const writing = this.#writing.then(() => replaceFile(this.path, JSON.stringify(state)));
+    this.#writing = writing.catch(() => {});
+    return writing;
+  }
 }
 async function replaceFile(path, text) {
-    const folder = dirname(path);
-    await mkdir(folder, { recursive: true, mode: 0o755 });
-    const fresh = `${path}.new`;
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  const fresh = `${path}.new`;
+  try {
+    const file = await open(fresh, "w", 0o600);
     try {
-        const file = await open(fresh, "w", 0o600);
-        try {
-            await file.writeFile(text);
-            await file.sync();
-        }
-        finally {
-            await file.close();
-        }
-        await rename(fresh, path);
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
     }
-    catch (error) {
-        await rm(fresh, { force: true });
-        throw error;
-    }
-    // The new name is on the disk only when its folder is.
-    const directory = await open(folder, "r");
-    try {
-        await directory.sync();
-    }
-    finally {
-        await directory.close();
-    }
+    await rename(fresh, path);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw error;
+  }
+  // The new name is on the disk only when its folder is.
+  const directory = await open(folder, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }

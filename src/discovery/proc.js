@@ -2,61 +2,59 @@
 import { setImmediate as pause } from "node:timers/promises";
 import { host } from "../native.js";
 import { ProcessTable } from "./process-table.js";
+
 /** The bits of `ProcessText` in native/host/process_scan.h. */
 const bits = { user: 2, groups: 4, executable: 8, commandLine: 16, cgroup: 32 };
 export class ProcSource {
-    name = "proc";
-    #scanner;
-    /** The scanner is new: what it does not find in its first pass is gone. */
-    #fresh = true;
-    #table = new ProcessTable();
-    #figures = { processes: 0, hidden: 0, unreadable: 0, read: 0, cpuNs: 0 };
-    #turn = Promise.resolve();
-    /** @throws HobbleError `ERR_UNSUPPORTED` where there is no native addon. */
-    constructor(wanted) {
-        this.#scanner = scannerFor(wanted);
-    }
-    /** Reads other texts from the next pass on. What is known of the processes stays. */
-    read(wanted) {
-        this.#scanner = scannerFor(wanted);
-        this.#fresh = true;
-    }
-    get figures() {
-        return this.#figures;
-    }
-    get processes() {
-        return this.#table.entries;
-    }
-    /** Calls that overlap wait for each other. */
-    async list() {
-        await this.#inTurn((scanner) => scanner.scan(), true);
-        return [...this.#table.entries.values()];
-    }
-    /** Reads these processes anew, and nothing else: for those that have just started or called exec. */
-    async look(pids) {
-        return this.#inTurn((scanner) => scanner.look(Int32Array.from(pids)), false);
-    }
-    #inTurn(scan, whole) {
-        const turn = this.#turn.then(async () => {
-            const block = await scan(this.#scanner);
-            if (!block.complete)
-                throw new Error("/proc cannot be listed: is it mounted?");
-            if (whole) {
-                const { processes, hidden, unreadable, read, cpuNs } = block;
-                this.#figures = { processes, hidden, unreadable, read, cpuNs };
-            }
-            const changed = await this.#table.apply(block, pause);
-            if (whole && this.#fresh)
-                this.#table.keepOnly(changed);
-            if (whole)
-                this.#fresh = false;
-            return changed;
-        });
-        this.#turn = turn.catch(() => { });
-        return turn;
-    }
+  name = "proc";
+  #scanner;
+  /** The scanner is new: what it does not find in its first pass is gone. */
+  #fresh = true;
+  #table = new ProcessTable();
+  #figures = { processes: 0, hidden: 0, unreadable: 0, read: 0, cpuNs: 0 };
+  #turn = Promise.resolve();
+  /** @throws HobbleError `ERR_UNSUPPORTED` where there is no native addon. */
+  constructor(wanted) {
+    this.#scanner = scannerFor(wanted);
+  }
+  /** Reads other texts from the next pass on. What is known of the processes stays. */
+  read(wanted) {
+    this.#scanner = scannerFor(wanted);
+    this.#fresh = true;
+  }
+  get figures() {
+    return this.#figures;
+  }
+  get processes() {
+    return this.#table.entries;
+  }
+  /** Calls that overlap wait for each other. */
+  async list() {
+    await this.#inTurn((scanner) => scanner.scan(), true);
+    return [...this.#table.entries.values()];
+  }
+  /** Reads these processes anew, and nothing else: for those that have just started or called exec. */
+  async look(pids) {
+    return this.#inTurn((scanner) => scanner.look(Int32Array.from(pids)), false);
+  }
+  #inTurn(scan, whole) {
+    const turn = this.#turn.then(async () => {
+      const block = await scan(this.#scanner);
+      if (!block.complete) throw new Error("/proc cannot be listed: is it mounted?");
+      if (whole) {
+        const { processes, hidden, unreadable, read, cpuNs } = block;
+        this.#figures = { processes, hidden, unreadable, read, cpuNs };
+      }
+      const changed = await this.#table.apply(block, pause);
+      if (whole && this.#fresh) this.#table.keepOnly(changed);
+      if (whole) this.#fresh = false;
+      return changed;
+    });
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
 }
 function scannerFor(wanted) {
-    const Scanner = host().ProcessScanner;
-    return new Scanner([...wanted].reduce((mask, text) => mask | bits[text], 0));
+  const Scanner = host().ProcessScanner;
+  return new Scanner([...wanted].reduce((mask, text) => mask | bits[text], 0));
 }

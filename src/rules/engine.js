@@ -9,217 +9,202 @@ import { severity } from "./rule.js";
 import { RuleIndex } from "./rule-index.js";
 import { Trial } from "./trial.js";
 import { formatLong } from "./units.js";
+
 class Standing {
-    version = -1;
-    trials = [];
-    history;
-    seenNs;
-    constructor(seenNs) {
-        this.seenNs = seenNs;
-    }
+  version = -1;
+  trials = [];
+  history;
+  seenNs;
+  constructor(seenNs) {
+    this.seenNs = seenNs;
+  }
 }
 export class RuleEngine {
-    #set;
-    #standings = new WeakMap();
-    /** Which rules others have to wait for; with hysteresis: until the pressure has fallen to half. */
-    #pressed = new Set();
-    #restored = new Map();
-    #index;
-    constructor(set) {
-        this.#set = set;
-        this.#index = new RuleIndex(set.rules);
+  #set;
+  #standings = new WeakMap();
+  /** Which rules others have to wait for; with hysteresis: until the pressure has fallen to half. */
+  #pressed = new Set();
+  #restored = new Map();
+  #index;
+  constructor(set) {
+    this.#set = set;
+    this.#index = new RuleIndex(set.rules);
+  }
+  /** Takes other rules. What a rule of the same name has taken hold of stays held, if it still matches. */
+  replace(set, processes, nowNs) {
+    const byName = new Map(set.rules.map((rule) => [rule.name, rule]));
+    for (const process of processes) {
+      const standing = this.#standings.get(process);
+      if (standing === undefined) continue;
+      standing.trials = standing.trials.flatMap((before) => {
+        const rule = byName.get(before.rule.name);
+        if (rule === undefined) return [];
+        const trial = new Trial(rule, nowNs);
+        const sameMode = rule.mode === before.rule.mode;
+        if (sameMode)
+          Object.assign(trial, { sinceNs: before.sinceNs, failed: before.failed, force: before.force, pardoned: before.pardoned });
+        return [trial];
+      });
+      standing.version = -1;
     }
-    /** Takes other rules. What a rule of the same name has taken hold of stays held, if it still matches. */
-    replace(set, processes, nowNs) {
-        const byName = new Map(set.rules.map((rule) => [rule.name, rule]));
-        for (const process of processes) {
-            const standing = this.#standings.get(process);
-            if (standing === undefined)
-                continue;
-            standing.trials = standing.trials.flatMap((before) => {
-                const rule = byName.get(before.rule.name);
-                if (rule === undefined)
-                    return [];
-                const trial = new Trial(rule, nowNs);
-                const sameMode = rule.mode === before.rule.mode;
-                if (sameMode)
-                    Object.assign(trial, { sinceNs: before.sinceNs, failed: before.failed, force: before.force, pardoned: before.pardoned });
-                return [trial];
-            });
-            standing.version = -1;
-        }
-        this.#set = set;
-        this.#pressed.clear();
-        this.#index = new RuleIndex(set.rules);
+    this.#set = set;
+    this.#pressed.clear();
+    this.#index = new RuleIndex(set.rules);
+  }
+  /** After a restart: these take hold again with the first scan, without waiting for `for`, if they still match. */
+  restore(forces) {
+    this.#restored = new Map(forces.map((force) => [`${force.pid} ${force.startTime} ${force.rule}`, force]));
+  }
+  /** What is in force, for the next start. */
+  forces(processes) {
+    const forces = [];
+    for (const process of processes) {
+      for (const { rule, force } of this.#standings.get(process)?.trials ?? []) {
+        if (force === undefined || rule.mode === "watch") continue;
+        const { pid, startTime } = process;
+        forces.push({ pid, startTime, rule: rule.name, sinceNs: force.sinceNs, reason: force.reason });
+      }
     }
-    /** After a restart: these take hold again with the first scan, without waiting for `for`, if they still match. */
-    restore(forces) {
-        this.#restored = new Map(forces.map((force) => [`${force.pid} ${force.startTime} ${force.rule}`, force]));
+    return forces;
+  }
+  /** Lifted by hand. */
+  pardon(process, nowNs) {
+    for (const trial of this.#standings.get(process)?.trials ?? []) {
+      if (!trial.holds && trial.force === undefined) continue;
+      trial.leave(nowNs);
+      trial.pardoned = true;
     }
-    /** What is in force, for the next start. */
-    forces(processes) {
-        const forces = [];
-        for (const process of processes) {
-            for (const { rule, force } of this.#standings.get(process)?.trials ?? []) {
-                if (force === undefined || rule.mode === "watch")
-                    continue;
-                const { pid, startTime } = process;
-                forces.push({ pid, startTime, rule: rule.name, sinceNs: force.sinceNs, reason: force.reason });
-            }
-        }
-        return forces;
+  }
+  /** Decides on some or all processes. Several calls may share one scan: the event loop can be let go on between them. */
+  decide(processes, world, decisions = { wanted: new Map(), turns: [] }) {
+    this.#press(world.pressures);
+    const facts = this.#facts(world);
+    for (const process of processes) {
+      if (process.state === "Z" || process.state === "X") continue;
+      this.#decideOne(process, facts, world, decisions);
     }
-    /** Lifted by hand. */
-    pardon(process, nowNs) {
-        for (const trial of this.#standings.get(process)?.trials ?? []) {
-            if (!trial.holds && trial.force === undefined)
-                continue;
-            trial.leave(nowNs);
-            trial.pardoned = true;
-        }
+    return decisions;
+  }
+  /** What became of each rule for a process. */
+  explain(process, world, epochOf) {
+    const facts = this.#facts(world);
+    const standing = this.#standings.get(process) ?? new Standing(world.nowNs);
+    const trials = new Map(standing.trials.map((trial) => [trial.rule, trial]));
+    let decided = false;
+    return this.#set.rules.map((rule) => {
+      const trial = trials.get(rule);
+      const { name, mode } = rule;
+      if (trial === undefined) {
+        const failed = rule.condition.failure(process, facts, false);
+        const condition = failed === undefined ? null : `${failed.text}: ${failed.found(process, facts)}`;
+        return { rule: name, mode, outcome: "failed", condition, sinceAt: epochOf(standing.seenNs) };
+      }
+      const sinceAt = epochOf(trial.force?.sinceNs ?? trial.sinceNs);
+      if (trial.failed !== undefined) {
+        return { rule: name, mode, outcome: "failed", condition: `${trial.failed.text}: ${trial.failed.found(process, facts)}`, sinceAt };
+      }
+      if (trial.force !== undefined && !decided) {
+        if (mode === "hobble") decided = this.#set.combine === "first";
+        return { rule: name, mode, outcome: "applies", condition: null, sinceAt };
+      }
+      if (decided) return { rule: name, mode, outcome: "shadowed", condition: null, sinceAt };
+      return { rule: name, mode, outcome: "waiting", condition: this.#waitsFor(trial, world.nowNs), sinceAt };
+    });
+  }
+  #waitsFor(trial, nowNs) {
+    const { rule } = trial;
+    if (trial.pardoned) return "it was lifted by hand, until it does not match for once";
+    const leftNs = rule.forNs - (nowNs - trial.sinceNs);
+    if (leftNs > 0) return `for ${formatLong(rule.forNs)}: ${formatLong(leftNs)} to go`;
+    return this.#pressed.has(rule) ? "the next scan" : "when: others do not have to wait";
+  }
+  #facts({ nowNs, processes, lists }) {
+    return {
+      nowNs,
+      processes,
+      list: (path) => lists.get(path),
+      cpuShare: (process, overNs) => this.#standings.get(process)?.history?.share(overNs),
+    };
+  }
+  #press(pressures) {
+    for (const rule of this.#set.rules) {
+      const { when } = rule;
+      const factor = this.#pressed.has(rule) ? 0.5 : 1;
+      const pressed =
+        when === undefined || kinds.every((kind) => when[kind] === undefined || (pressures[kind] ?? 0) >= when[kind] * factor);
+      if (pressed) this.#pressed.add(rule);
+      else this.#pressed.delete(rule);
     }
-    /** Decides on some or all processes. Several calls may share one scan: the event loop can be let go on between them. */
-    decide(processes, world, decisions = { wanted: new Map(), turns: [] }) {
-        this.#press(world.pressures);
-        const facts = this.#facts(world);
-        for (const process of processes) {
-            if (process.state === "Z" || process.state === "X")
-                continue;
-            this.#decideOne(process, facts, world, decisions);
-        }
-        return decisions;
+  }
+  #decideOne(process, facts, world, { wanted, turns }) {
+    let standing = this.#standings.get(process);
+    if (standing === undefined) {
+      standing = new Standing(facts.nowNs);
+      this.#standings.set(process, standing);
     }
-    /** What became of each rule for a process. */
-    explain(process, world, epochOf) {
-        const facts = this.#facts(world);
-        const standing = this.#standings.get(process) ?? new Standing(world.nowNs);
-        const trials = new Map(standing.trials.map((trial) => [trial.rule, trial]));
-        let decided = false;
-        return this.#set.rules.map((rule) => {
-            const trial = trials.get(rule);
-            const { name, mode } = rule;
-            if (trial === undefined) {
-                const failed = rule.condition.failure(process, facts, false);
-                const condition = failed === undefined ? null : `${failed.text}: ${failed.found(process, facts)}`;
-                return { rule: name, mode, outcome: "failed", condition, sinceAt: epochOf(standing.seenNs) };
-            }
-            const sinceAt = epochOf(trial.force?.sinceNs ?? trial.sinceNs);
-            if (trial.failed !== undefined) {
-                return { rule: name, mode, outcome: "failed", condition: `${trial.failed.text}: ${trial.failed.found(process, facts)}`, sinceAt };
-            }
-            if (trial.force !== undefined && !decided) {
-                if (mode === "hobble")
-                    decided = this.#set.combine === "first";
-                return { rule: name, mode, outcome: "applies", condition: null, sinceAt };
-            }
-            if (decided)
-                return { rule: name, mode, outcome: "shadowed", condition: null, sinceAt };
-            return { rule: name, mode, outcome: "waiting", condition: this.#waitsFor(trial, world.nowNs), sinceAt };
-        });
+    const fresh = standing.version !== process.version;
+    if (fresh) this.#choose(process, standing, facts, turns);
+    const { trials } = standing;
+    if (trials.length === 0) return;
+    if (this.#set.cpuOverNs !== undefined) {
+      standing.history ??= new CpuHistory(process);
+      standing.history.note(process, facts.nowNs, this.#set.cpuOverNs);
     }
-    #waitsFor(trial, nowNs) {
-        const { rule } = trial;
-        if (trial.pardoned)
-            return "it was lifted by hand, until it does not match for once";
-        const leftNs = rule.forNs - (nowNs - trial.sinceNs);
-        if (leftNs > 0)
-            return `for ${formatLong(rule.forNs)}: ${formatLong(leftNs)} to go`;
-        return this.#pressed.has(rule) ? "the next scan" : "when: others do not have to wait";
+    let decided;
+    for (const trial of trials) {
+      trial.look(process, facts, false);
+      this.#step(trial, process, facts, world, turns, decided !== undefined && this.#set.combine === "first");
+      if (trial.force === undefined || trial.rule.mode === "watch") continue;
+      decided =
+        decided === undefined || severity(trial.amount, this.#set.pools) < severity(decided.amount, this.#set.pools) ? trial : decided;
     }
-    #facts({ nowNs, processes, lists }) {
-        return {
-            nowNs,
-            processes,
-            list: (path) => lists.get(path),
-            cpuShare: (process, overNs) => this.#standings.get(process)?.history?.share(overNs),
-        };
+    if (decided?.force === undefined) return;
+    const { rule, amount, force } = decided;
+    wanted.set(process, { rule, amount, tier: force.tier, sinceNs: force.sinceNs, reason: force.reason });
+  }
+  /** Which rules may ever apply to the process as it is. */
+  #choose(process, standing, facts, turns) {
+    const before = new Map(standing.trials.map((trial) => [trial.rule, trial]));
+    const trials = [];
+    for (const rule of this.#index.candidates(process, (condition) => condition.test(process, facts))) {
+      trials.push(before.get(rule) ?? this.#begin(rule, process, facts));
+      before.delete(rule);
     }
-    #press(pressures) {
-        for (const rule of this.#set.rules) {
-            const { when } = rule;
-            const factor = this.#pressed.has(rule) ? 0.5 : 1;
-            const pressed = when === undefined || kinds.every((kind) => when[kind] === undefined || (pressures[kind] ?? 0) >= when[kind] * factor);
-            if (pressed)
-                this.#pressed.add(rule);
-            else
-                this.#pressed.delete(rule);
-        }
+    for (const { rule, force } of before.values()) {
+      if (force !== undefined) turns.push({ process, rule, kind: "left", reason: "it does not match any more" });
     }
-    #decideOne(process, facts, world, { wanted, turns }) {
-        let standing = this.#standings.get(process);
-        if (standing === undefined) {
-            standing = new Standing(facts.nowNs);
-            this.#standings.set(process, standing);
-        }
-        const fresh = standing.version !== process.version;
-        if (fresh)
-            this.#choose(process, standing, facts, turns);
-        const { trials } = standing;
-        if (trials.length === 0)
-            return;
-        if (this.#set.cpuOverNs !== undefined) {
-            standing.history ??= new CpuHistory(process);
-            standing.history.note(process, facts.nowNs, this.#set.cpuOverNs);
-        }
-        let decided;
-        for (const trial of trials) {
-            trial.look(process, facts, false);
-            this.#step(trial, process, facts, world, turns, decided !== undefined && this.#set.combine === "first");
-            if (trial.force === undefined || trial.rule.mode === "watch")
-                continue;
-            decided =
-                decided === undefined || severity(trial.amount, this.#set.pools) < severity(decided.amount, this.#set.pools) ? trial : decided;
-        }
-        if (decided?.force === undefined)
-            return;
-        const { rule, amount, force } = decided;
-        wanted.set(process, { rule, amount, tier: force.tier, sinceNs: force.sinceNs, reason: force.reason });
+    standing.trials = trials;
+    standing.version = process.version;
+    standing.seenNs = facts.nowNs;
+  }
+  #begin(rule, process, facts) {
+    const trial = new Trial(rule, facts.nowNs);
+    const key = `${process.pid} ${process.startTime} ${rule.name}`;
+    const restored = this.#restored.size === 0 ? undefined : this.#restored.get(key);
+    if (restored !== undefined) {
+      this.#restored.delete(key);
+      trial.force = { sinceNs: restored.sinceNs, tier: 0, unthrottledSinceNs: undefined, reason: restored.reason };
     }
-    /** Which rules may ever apply to the process as it is. */
-    #choose(process, standing, facts, turns) {
-        const before = new Map(standing.trials.map((trial) => [trial.rule, trial]));
-        const trials = [];
-        for (const rule of this.#index.candidates(process, (condition) => condition.test(process, facts))) {
-            trials.push(before.get(rule) ?? this.#begin(rule, process, facts));
-            before.delete(rule);
-        }
-        for (const { rule, force } of before.values()) {
-            if (force !== undefined)
-                turns.push({ process, rule, kind: "left", reason: "it does not match any more" });
-        }
-        standing.trials = trials;
-        standing.version = process.version;
-        standing.seenNs = facts.nowNs;
+    trial.look(process, facts, true);
+    return trial;
+  }
+  #step(trial, process, facts, world, turns, shadowed) {
+    const { rule } = trial;
+    const pressed = this.#pressed.has(rule);
+    if (trial.force !== undefined) {
+      const reason = shadowed ? "an earlier rule decides" : trial.letsGo(facts, world.throttled(process), pressed);
+      if (reason !== undefined) {
+        trial.leave(facts.nowNs);
+        turns.push({ process, rule, kind: "left", reason });
+      }
+    } else if (!shadowed && pressed && trial.ripe(facts.nowNs)) {
+      trial.enter(process, facts);
+      turns.push({ process, rule, kind: "entered", reason: trial.force === undefined ? "" : trial.force.reason });
     }
-    #begin(rule, process, facts) {
-        const trial = new Trial(rule, facts.nowNs);
-        const key = `${process.pid} ${process.startTime} ${rule.name}`;
-        const restored = this.#restored.size === 0 ? undefined : this.#restored.get(key);
-        if (restored !== undefined) {
-            this.#restored.delete(key);
-            trial.force = { sinceNs: restored.sinceNs, tier: 0, unthrottledSinceNs: undefined, reason: restored.reason };
-        }
-        trial.look(process, facts, true);
-        return trial;
+    if (trial.escalate(facts.nowNs)) {
+      const heldNs = facts.nowNs - (trial.force?.sinceNs ?? 0);
+      turns.push({ process, rule, kind: "escalated", reason: `it has been hobbled for ${formatLong(heldNs)}` });
     }
-    #step(trial, process, facts, world, turns, shadowed) {
-        const { rule } = trial;
-        const pressed = this.#pressed.has(rule);
-        if (trial.force !== undefined) {
-            const reason = shadowed ? "an earlier rule decides" : trial.letsGo(facts, world.throttled(process), pressed);
-            if (reason !== undefined) {
-                trial.leave(facts.nowNs);
-                turns.push({ process, rule, kind: "left", reason });
-            }
-        }
-        else if (!shadowed && pressed && trial.ripe(facts.nowNs)) {
-            trial.enter(process, facts);
-            turns.push({ process, rule, kind: "entered", reason: trial.force === undefined ? "" : trial.force.reason });
-        }
-        if (trial.escalate(facts.nowNs)) {
-            const heldNs = facts.nowNs - (trial.force?.sinceNs ?? 0);
-            turns.push({ process, rule, kind: "escalated", reason: `it has been hobbled for ${formatLong(heldNs)}` });
-        }
-    }
+  }
 }
 const kinds = ["cpu", "memory", "io"];

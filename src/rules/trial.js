@@ -1,91 +1,80 @@
 export class Trial {
-    rule;
-    /** The single condition that does not hold. */
-    failed;
-    /** Since when it has been so, or since when all conditions hold. */
-    sinceNs;
-    force;
-    /** Lifted by hand: not taken again before it has not matched for once. */
-    pardoned = false;
-    constructor(rule, nowNs) {
-        this.rule = rule;
-        this.sinceNs = nowNs;
-    }
-    get holds() {
-        return this.failed === undefined;
-    }
-    /** Tries the conditions. `fresh`: for the first time. */
-    look(process, facts, fresh) {
-        const failed = this.rule.condition.failure(process, facts, this.force !== undefined);
-        if (failed !== undefined)
-            this.pardoned = false;
-        if (fresh || (failed === undefined) !== (this.failed === undefined))
-            this.sinceNs = facts.nowNs;
-        this.failed = failed;
-    }
-    /** Whether it would take hold now. */
-    ripe(nowNs) {
-        return this.holds && !this.pardoned && nowNs - this.sinceNs >= this.rule.forNs;
-    }
-    enter(process, facts) {
-        const { rule } = this;
-        const evidence = rule.condition.nature === "throttled" ? evidenceOf(rule.condition, process, facts) : rule.condition.text;
-        this.force = { sinceNs: facts.nowNs, tier: 0, unthrottledSinceNs: undefined, reason: evidence };
-    }
-    /** Why the rule lets go of it, if it does. */
-    letsGo(facts, throttled, pressed) {
-        const { force, rule } = this;
-        if (force === undefined)
-            return undefined;
-        if (throttled === true)
-            force.unthrottledSinceNs = undefined;
-        else if (throttled === false)
-            force.unthrottledSinceNs ??= facts.nowNs;
-        if (this.failed !== undefined)
-            return `it does not meet ${this.failed.text} any more`;
-        const { recover } = rule;
-        if (recover === undefined)
-            return pressed ? undefined : "others do not have to wait any more";
-        const heldNs = facts.nowNs - force.sinceNs;
-        if (heldNs < recover.afterNs)
-            return undefined;
-        if (recover.unthrottledForNs === 0)
-            return `it was hobbled for ${seconds(heldNs)}`;
-        const { unthrottledSinceNs } = force;
-        if (unthrottledSinceNs === undefined || facts.nowNs - unthrottledSinceNs < recover.unthrottledForNs)
-            return undefined;
-        return `it did not have to be stopped for ${seconds(facts.nowNs - unthrottledSinceNs)}`;
-    }
-    /** Goes to the tier that is due. True when that is a higher one. */
-    escalate(nowNs) {
-        const { force, rule } = this;
-        if (force === undefined)
-            return false;
-        const due = rule.escalate.filter(({ after }) => nowNs - force.sinceNs >= after).length;
-        if (due <= force.tier)
-            return false;
-        force.tier = due;
-        return true;
-    }
-    /** What is done to the process now. An escalation changes only what it names. */
-    get amount() {
-        const { rule, force } = this;
-        return rule.escalate.slice(0, force?.tier ?? 0).reduce(escalated, rule.amount);
-    }
-    leave(nowNs) {
-        this.force = undefined;
-        this.sinceNs = nowNs;
-    }
+  rule;
+  /** The single condition that does not hold. */
+  failed;
+  /** Since when it has been so, or since when all conditions hold. */
+  sinceNs;
+  force;
+  /** Lifted by hand: not taken again before it has not matched for once. */
+  pardoned = false;
+  constructor(rule, nowNs) {
+    this.rule = rule;
+    this.sinceNs = nowNs;
+  }
+  get holds() {
+    return this.failed === undefined;
+  }
+  /** Tries the conditions. `fresh`: for the first time. */
+  look(process, facts, fresh) {
+    const failed = this.rule.condition.failure(process, facts, this.force !== undefined);
+    if (failed !== undefined) this.pardoned = false;
+    if (fresh || (failed === undefined) !== (this.failed === undefined)) this.sinceNs = facts.nowNs;
+    this.failed = failed;
+  }
+  /** Whether it would take hold now. */
+  ripe(nowNs) {
+    return this.holds && !this.pardoned && nowNs - this.sinceNs >= this.rule.forNs;
+  }
+  enter(process, facts) {
+    const { rule } = this;
+    const evidence = rule.condition.nature === "throttled" ? evidenceOf(rule.condition, process, facts) : rule.condition.text;
+    this.force = { sinceNs: facts.nowNs, tier: 0, unthrottledSinceNs: undefined, reason: evidence };
+  }
+  /** Why the rule lets go of it, if it does. */
+  letsGo(facts, throttled, pressed) {
+    const { force, rule } = this;
+    if (force === undefined) return undefined;
+    if (throttled === true) force.unthrottledSinceNs = undefined;
+    else if (throttled === false) force.unthrottledSinceNs ??= facts.nowNs;
+    if (this.failed !== undefined) return `it does not meet ${this.failed.text} any more`;
+    const { recover } = rule;
+    if (recover === undefined) return pressed ? undefined : "others do not have to wait any more";
+    const heldNs = facts.nowNs - force.sinceNs;
+    if (heldNs < recover.afterNs) return undefined;
+    if (recover.unthrottledForNs === 0) return `it was hobbled for ${seconds(heldNs)}`;
+    const { unthrottledSinceNs } = force;
+    if (unthrottledSinceNs === undefined || facts.nowNs - unthrottledSinceNs < recover.unthrottledForNs) return undefined;
+    return `it did not have to be stopped for ${seconds(facts.nowNs - unthrottledSinceNs)}`;
+  }
+  /** Goes to the tier that is due. True when that is a higher one. */
+  escalate(nowNs) {
+    const { force, rule } = this;
+    if (force === undefined) return false;
+    const due = rule.escalate.filter(({ after }) => nowNs - force.sinceNs >= after).length;
+    if (due <= force.tier) return false;
+    force.tier = due;
+    return true;
+  }
+  /** What is done to the process now. An escalation changes only what it names. */
+  get amount() {
+    const { rule, force } = this;
+    return rule.escalate.slice(0, force?.tier ?? 0).reduce(escalated, rule.amount);
+  }
+  leave(nowNs) {
+    this.force = undefined;
+    this.sinceNs = nowNs;
+  }
 }
 function escalated(before, { run, stop, limit, pool }) {
-    const own = run !== undefined ? { run, stop } : limit !== undefined ? { limit } : { run: before.run, stop: before.stop, limit: before.limit };
-    return { ...own, pool: pool ?? before.pool };
+  const own =
+    run !== undefined ? { run, stop } : limit !== undefined ? { limit } : { run: before.run, stop: before.stop, limit: before.limit };
+  return { ...own, pool: pool ?? before.pool };
 }
 /** "cpuAbove 80 % (it uses 97 %)", of the condition that tells most. */
 function evidenceOf(condition, process, facts) {
-    const parts = "parts" in condition ? condition.parts : [condition];
-    return parts.map((part) => (part.nature === "throttled" ? `${part.text} (${part.found(process, facts)})` : part.text)).join(", ");
+  const parts = "parts" in condition ? condition.parts : [condition];
+  return parts.map((part) => (part.nature === "throttled" ? `${part.text} (${part.found(process, facts)})` : part.text)).join(", ");
 }
 function seconds(ns) {
-    return `${Math.round(ns / 1e9)} s`;
+  return `${Math.round(ns / 1e9)} s`;
 }
