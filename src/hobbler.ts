@@ -19,6 +19,19 @@ export interface OverloadEvent {
   stretch: number;
 }
 
+export interface EvasionEvent {
+  target: Target;
+  /** The member that ran last. */
+  pid: number;
+  /** CPU time used in stop windows since the last report. */
+  evadedNs: number;
+  /** CPU time used by all members since the last report, as a share of one CPU; undefined in the first. */
+  share: number | undefined;
+  /** What is done about it: it is sent SIGSTOP again; it is frozen as a cgroup from now on; nothing. */
+  answer: "restop" | "freeze" | "report";
+  message: string;
+}
+
 export interface HobblerEvents {
   /** The last member of a target is gone. */
   exit: [{ target: Target }];
@@ -33,6 +46,12 @@ export interface HobblerEvents {
    */
   held: [{ target: Target; pid: number; by: "signal" | "tracer" }];
   unheld: [{ target: Target; pid: number }];
+  /** It was asked for with `via: "freeze"`, or `onEvasion`, that the target be frozen, and that is not allowed here: it is sent signals. */
+  unfrozen: [{ target: Target; message: string }];
+  /** A member runs in stop windows, because it is sent SIGCONT: told when it is proved, and up to four times a second while it goes on. */
+  evasion: [EvasionEvent];
+  /** It has more than `maxMembers` members: it is frozen as a cgroup, where that is allowed (`unfrozen` follows where it is not), or no more are taken. */
+  crowded: [{ target: Target; members: number; message: string }];
   /** The time given with `for` is over: everything was resumed and released. */
   finished: [];
 }
@@ -47,6 +66,7 @@ const living = new Set<Hobbler>();
  */
 export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposable {
   readonly #engine: NativeEngine;
+  readonly #onEvasion: number;
   readonly #keepAlive: KeepAlive;
   readonly #targets = new Map<number, Target>();
   readonly #pools = new Map<string, Pool>();
@@ -61,7 +81,8 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
    */
   constructor(options: HobblerOptions = {}) {
     super();
-    const { native, signal } = checkHobblerOptions(options);
+    const { native, signal, onEvasion } = checkHobblerOptions(options);
+    this.#onEvasion = onEvasion;
     signal?.throwIfAborted();
     this.#engine = createEngine(native, () => this.#dispatch());
     this.#keepAlive = new KeepAlive(this.#engine);
@@ -71,7 +92,7 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
   }
 
   /**
-   * Makes a process, a process group or a tree a target. Returns at once; `target.ready` tells how it went.
+   * Makes a process, a process group, a tree or a cgroup a target. Returns at once; `target.ready` tells how it went.
    *
    * @throws HobbleError `EINVAL` for what cannot be right, `ERR_CLOSED` after `close` or the end of `for`.
    */
@@ -79,8 +100,8 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
     const selection = checkSelector(selector);
     const checked = checkTerms(terms, this.#findPool);
     if (this.#closing !== undefined) throw new HobbleError("ERR_CLOSED", "the hobbler is closed", { pid: selection.pid });
-    const { kind, pid, startTime, inode, adoptOrphans } = selection;
-    const id = callNative(() => this.#engine.add(kind, pid, startTime, inode, adoptOrphans, checked.block), pid);
+    const { kind, pid, startTime, inode, adoptOrphans, cgroup, via, onEvasion = this.#onEvasion } = selection;
+    const id = callNative(() => this.#engine.add(kind, pid, startTime, inode, adoptOrphans, checked.block, cgroup, via, onEvasion), pid);
     const target = new Target(this.#engine, new Lifecycle(selection.pid, this.#keepAlive), id, selection, checked, this.#findPool);
     this.#targets.set(id, target);
     return target;
@@ -221,6 +242,30 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
         if (target === undefined) break;
         if (event.type === "held") this.emit("held", { target, pid: event.pid, by: event.code as "signal" | "tracer" });
         else this.emit("unheld", { target, pid: event.pid });
+        break;
+      }
+      case "unfrozen": {
+        const target = this.#targets.get(event.id);
+        if (target !== undefined) this.emit("unfrozen", { target, message: event.message });
+        break;
+      }
+      case "evasion": {
+        const target = this.#targets.get(event.id);
+        if (target === undefined) break;
+        const { pid, amount: evadedNs, message } = event;
+        this.emit("evasion", {
+          target,
+          pid,
+          evadedNs,
+          share: event.share > 0 ? event.share : undefined,
+          answer: event.code as EvasionEvent["answer"],
+          message,
+        });
+        break;
+      }
+      case "crowded": {
+        const target = this.#targets.get(event.id);
+        if (target !== undefined) this.emit("crowded", { target, members: event.amount, message: event.message });
         break;
       }
       case "guardian":

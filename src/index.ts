@@ -2,11 +2,11 @@
 export { type CpuLimit, parseCpuLimit } from "./cpu-limit.js";
 export { type Duration, parseDuration } from "./duration.js";
 export { HobbleError, type HobbleErrorCode } from "./errors.js";
-export { Hobbler, type HobblerEvents, type OverloadEvent } from "./hobbler.js";
+export { type EvasionEvent, Hobbler, type HobblerEvents, type OverloadEvent } from "./hobbler.js";
 export { identify } from "./identify.js";
 export type { EndReason } from "./lifecycle.js";
 export type { ProcessIdentity } from "./native.js";
-export type { HobblerOptions, SeenIdentity, TargetSelector } from "./options.js";
+export type { HobblerOptions, SeenIdentity, Stopping, TargetSelector } from "./options.js";
 export type { Pool, PoolOptions, PoolStats } from "./pool.js";
 export { type RecoveredProcess, type RecoveredTable, recover } from "./recovery.js";
 export type { EngineHistograms, Histogram, HobblerStats, Quantiles } from "./stats.js";

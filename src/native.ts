@@ -7,7 +7,11 @@ import { fileURLToPath } from "node:url";
 import { callNative, HobbleError } from "./errors.js";
 
 /** What a target is made of. The numbers are those of `TargetKind` in native/engine/target.h. */
-export const TargetKind = { process: 0, group: 1, tree: 2 } as const;
+export const TargetKind = { process: 0, group: 1, tree: 2, cgroup: 3 } as const;
+/** How it is stopped. The numbers are those of `Via` in native/engine/membership.h. */
+export const Via = { auto: 0, signal: 1, freeze: 2 } as const;
+/** What is done about members that run while they should stand still. The numbers are those of `OnEvasion` in native/engine/membership.h. */
+export const OnEvasion = { auto: 0, restop: 1, freeze: 2, report: 3 } as const;
 /** How a phase is chosen. The numbers are those of `PhaseMode` in native/engine/schedule.h. */
 export const PhaseMode = { spread: 0, aligned: 1, offset: 2 } as const;
 /** The numbers are those of `RealtimeMode` in native/engine/realtime.h. */
@@ -37,6 +41,9 @@ export interface NativeEngineOptions {
   /** Paths of executables that are never stopped, beside the usual ones (native/engine/protected_programs.cc). */
   protectedPrograms: string[];
   protectUsual: boolean;
+  processEvents: boolean;
+  /** Of one target. */
+  maxMembers: number;
   /** Leave alone what somebody else stopped. */
   respectForeignStops: boolean;
   /** Where the table of leases is made; "" = the usual place. */
@@ -45,7 +52,20 @@ export interface NativeEngineOptions {
 
 /** What happened, in the order it happened; drained by JavaScript when the engine calls `onEvents`. */
 export interface NativeEvent {
-  type: "ready" | "exit" | "error" | "released" | "overload" | "finished" | "closed" | "guardian" | "held" | "unheld";
+  type:
+    | "ready"
+    | "exit"
+    | "error"
+    | "released"
+    | "overload"
+    | "finished"
+    | "closed"
+    | "guardian"
+    | "held"
+    | "unheld"
+    | "unfrozen"
+    | "crowded"
+    | "evasion";
   /** The target, 0 for the engine itself. */
   id: number;
   pid: number;
@@ -54,6 +74,10 @@ export interface NativeEvent {
   message: string;
   /** For "overload": periods are lengthened by this factor (1 = not at all). */
   stretch: number;
+  /** For "evasion": CPU time spent while it should have stood still, ns. For "crowded": members. */
+  amount: number;
+  /** For "evasion": that time as a share of one CPU. */
+  share: number;
 }
 
 /** Quantiles of a histogram, in nanoseconds, of absolute values. */
@@ -87,6 +111,10 @@ export interface NativeEngineStats {
   guardian: number;
   /** Looks at /proc/PID/status for stops that are not ours, since the engine started. */
   foreignLooks: number;
+  /** Whether forks are told of by the kernel. */
+  processEvents: boolean;
+  /** From a fork until the child was on its way to the timer thread. */
+  birthDelay: NativeQuantiles;
   targets: number;
   members: number;
   signals: number;
@@ -158,8 +186,16 @@ export const TargetField = {
   /** Stops left out because nothing had been spent; run windows left out because the limit was spent. */
   sparedWindows: 28,
   throttledWindows: 29,
+  /** 1: a cgroup is frozen in place of signals. */
+  frozenWhole: 30,
+  /** Reports of members that ran in stop windows; the CPU time they used in them, ns; SIGSTOPs that they were sent again. */
+  evasions: 31,
+  evadedNs: 32,
+  restops: 33,
+  /** 1: it is watched for that now. */
+  suspected: 34,
 } as const;
-export const TARGET_FIELDS = 30;
+export const TARGET_FIELDS = 35;
 
 /** Index of each part of a target's terms in the block that `add` and `update` take. */
 export const TermsField = {
@@ -199,11 +235,23 @@ export interface NativeEngine {
    * Hands the target to the helper thread; returns its id (> 0). Never blocks.
    *
    * @param startTime in clock ticks after boot (field 22 of /proc/PID/stat); -1 = not given
-   * @param inode of a pidfd of the process; 0n = not given
+   * @param pid 0 for a cgroup
+   * @param inode of a pidfd of the process, or of the cgroup's directory; 0n = not given
+   * @param cgroup path of a cgroup, "" otherwise
    * @param adoptOrphans for a tree: processes that the kernel hands to us as subreaper belong to it too, and are reaped by us
    * @param terms TERMS_FIELDS numbers
    */
-  add(kind: number, pid: number, startTime: number, inode: bigint, adoptOrphans: boolean, terms: Float64Array): number;
+  add(
+    kind: number,
+    pid: number,
+    startTime: number,
+    inode: bigint,
+    adoptOrphans: boolean,
+    terms: Float64Array,
+    cgroup: string,
+    via: number,
+    onEvasion: number,
+  ): number;
   update(id: number, terms: Float64Array): void;
   /** Resume and forget a target; a "released" event follows. */
   release(id: number): void;
@@ -298,7 +346,7 @@ export interface NativeRecoveredTable {
   removed: boolean;
   /** Why nothing was done, "" if it was. */
   ignored: string;
-  members: { pid: number; result: "resumed" | "gone" | "foreign" | "failed"; error: string }[];
+  members: { pid: number; cgroup: string; result: "resumed" | "gone" | "foreign" | "failed"; error: string }[];
 }
 
 /** Place of each number of a process in the rows of a `ScanBlock`. The order is that of native/host/scan_binding.h. */

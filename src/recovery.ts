@@ -4,8 +4,12 @@ import { check } from "./check.js";
 import { callNative } from "./errors.js";
 import { host } from "./native.js";
 
+/** A process, or a cgroup that was frozen as a whole. */
 export interface RecoveredProcess {
+  /** 0 for a cgroup. */
   pid: number;
+  /** Path of the cgroup. */
+  cgroup: string | undefined;
   /**
    * "resumed"; "gone": it has exited; "foreign": somebody else stopped it too, or a debugger holds it, so it was left alone; "failed": it could not
    * be resumed.
@@ -39,7 +43,11 @@ export function recover(options: { runtimeDir?: string | undefined; dryRun?: boo
     ...table,
     owner: table.owner === 0 ? undefined : table.owner,
     ignored: table.ignored === "" ? undefined : table.ignored,
-    members: table.members.map((member) => ({ ...member, error: member.error === "" ? undefined : member.error })),
+    members: table.members.map((member) => ({
+      ...member,
+      cgroup: member.cgroup === "" ? undefined : member.cgroup,
+      error: member.error === "" ? undefined : member.error,
+    })),
   }));
 }
 

@@ -33,6 +33,13 @@ export interface HobblerStats {
   guardian: number | undefined;
   /** Looks for stops that are not ours (12 µs each, part of `scoutCpuNs`), since the engine started. */
   foreignLooks: number;
+  /**
+   * Whether the kernel tells of forks (netlink proc connector), so that a new child of a tree is a member at once. Without it trees are read again every
+   * 100 ms, and after each stop. False while there is no tree.
+   */
+  processEvents: boolean;
+  /** From a fork until the child was on its way to the timer thread as a member, where `processEvents`. */
+  birthDelay: Quantiles;
   targets: number;
   members: number;
   /** Since the engine started, likewise the counters below. */
@@ -99,7 +106,7 @@ function histogram(figures: number[]): Histogram {
 }
 
 export function readHobblerStats(engine: NativeEngine): HobblerStats {
-  const { share, lateness, runError, stopError, wakeLatency, ...native } = engine.stats();
+  const { share, lateness, runError, stopError, wakeLatency, birthDelay, ...native } = engine.stats();
   return {
     ...native,
     scheduler: native.scheduler as HobblerStats["scheduler"],
@@ -110,6 +117,7 @@ export function readHobblerStats(engine: NativeEngine): HobblerStats {
     concurrency: native.concurrency === 0 ? undefined : native.concurrency,
     dutyAchieved: duty(native.ranNs, native.stoppedNs),
     cpuShare: share,
+    birthDelay: quantiles(birthDelay),
     lateness: quantiles(lateness),
     runError: quantiles(runError),
     stopError: quantiles(stopError),

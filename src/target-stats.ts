@@ -16,7 +16,7 @@ export interface WindowError {
 }
 
 const states: readonly TargetState[] = ["pending", "running", "stopped", "waiting", "paused", "gone", "held"];
-const kinds: readonly TargetKindName[] = ["process", "group", "tree"];
+const kinds: readonly TargetKindName[] = ["process", "group", "tree", "cgroup"];
 
 export function kindName(kind: number): TargetKindName {
   return kinds[kind] ?? "process";
@@ -46,7 +46,7 @@ export class TargetStats {
   get kind(): TargetKindName {
     return kindName(this.#field(TargetField.kind));
   }
-  /** The process, the root of the tree, or the process group. */
+  /** The process, the root of the tree, or the process group; 0 for a cgroup. */
   get pid(): number {
     return this.#field(TargetField.pid);
   }
@@ -60,6 +60,26 @@ export class TargetStats {
   /** Those of them that somebody else stopped, or a debugger holds: they are not signalled. */
   get heldMembers(): number {
     return this.#field(TargetField.heldMembers);
+  }
+  /** Reports of members that ran in their stop windows. */
+  get evasions(): number {
+    return this.#field(TargetField.evasions);
+  }
+  /** CPU time that they used in them. */
+  get evadedNs(): number {
+    return this.#field(TargetField.evadedNs);
+  }
+  /** SIGSTOPs that they were sent again. */
+  get restops(): number {
+    return this.#field(TargetField.restops);
+  }
+  /** Whether it is watched for that now: it ran in one of the last stop windows. */
+  get suspected(): boolean {
+    return this.#field(TargetField.suspected) === 1;
+  }
+  /** How it is stopped: by SIGSTOP to each member, or as a cgroup that is frozen. */
+  get via(): "signal" | "freeze" {
+    return this.#field(TargetField.frozenWhole) === 1 ? "freeze" : "signal";
   }
   /** The cycle asked for: its run time, its stop time. 0 without a cycle. */
   get runNs(): number {
@@ -76,6 +96,7 @@ export class TargetStats {
   get cycles(): number {
     return this.#field(TargetField.cycles);
   }
+  /** A write to a cgroup counts as one. */
   get signals(): number {
     return this.#field(TargetField.signals);
   }

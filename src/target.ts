@@ -12,8 +12,10 @@ export let lifecycleOf: (target: Target) => Lifecycle;
 export class Target {
   /** Unique within its hobbler, from 1. */
   readonly id: number;
-  /** The process, the root of the tree, or the process group. */
+  /** The process, the root of the tree, or the process group; 0 for a cgroup. */
   readonly pid: number;
+  /** Path of a cgroup as it was given; undefined for everything else. */
+  readonly cgroup: string | undefined;
   readonly kind: TargetKindName;
   readonly #engine: NativeEngine;
   readonly #lifecycle: Lifecycle;
@@ -30,6 +32,7 @@ export class Target {
     this.#lifecycle = lifecycle;
     this.id = id;
     this.pid = selection.pid;
+    this.cgroup = selection.cgroup === "" ? undefined : selection.cgroup;
     this.kind = kindName(selection.kind);
     this.#terms = terms;
     this.#findPool = findPool;
@@ -66,7 +69,7 @@ export class Target {
   update(changes: TermsChanges): void {
     const terms = checkTermsUpdate(this.#terms, changes, this.#findPool);
     if (this.#lifecycle.end !== undefined || this.#lifecycle.releasing) {
-      throw new HobbleError("ERR_CLOSED", `process ${this.pid} is a target no longer`, { pid: this.pid });
+      throw new HobbleError("ERR_CLOSED", `${this.cgroup ?? `process ${this.pid}`} is a target no longer`, { pid: this.pid });
     }
     this.#engine.update(this.id, terms.block);
     this.#terms = terms;

@@ -53,6 +53,8 @@ hobble::EngineOptions engine_options(const Napi::Object& from) {
   options.runtime_directory = string_at(from, "runtimeDirectory");
   options.guardian = static_cast<hobble::GuardMode>(number_at(from, "guardian", 0, 2));
   options.respect_foreign_stops = flag_at(from, "respectForeignStops");
+  options.process_events = flag_at(from, "processEvents");
+  options.most_members = static_cast<size_t>(number_at(from, "maxMembers", 1, 1 << 20));
   options.protect_usual = flag_at(from, "protectUsual");
   const Napi::Value programs = from.Get("protectedPrograms");
   if (programs.IsArray()) {
@@ -95,19 +97,23 @@ void read_terms(hobble::Engine& engine, const Napi::Value& from, hobble::TargetS
 // By position and not as an object: see above.
 hobble::TargetSpec target_spec(hobble::Engine& engine, const Napi::CallbackInfo& info) {
   hobble::TargetSpec spec;
-  spec.kind = static_cast<hobble::TargetKind>(checked_number(info[0], "kind", 0, 2));
-  spec.identity.pid = static_cast<pid_t>(checked_number(info[1], "pid", 1, 1 << 22));
+  spec.kind = static_cast<hobble::TargetKind>(checked_number(info[0], "kind", 0, 3));
+  spec.identity.pid = static_cast<pid_t>(checked_number(info[1], "pid", spec.kind == hobble::TargetKind::kCgroup ? 0 : 1, 1 << 22));
   const double ticks = checked_number(info[2], "startTime", -1, 9e15);
   if (ticks >= 0) spec.identity.start_ticks = static_cast<uint64_t>(ticks);
   bool lossless = false;
   if (info[3].IsBigInt()) spec.identity.inode = info[3].As<Napi::BigInt>().Uint64Value(&lossless);
   spec.adopt_orphans = info[4].ToBoolean().Value();
   read_terms(engine, info[5], spec);
+  if (spec.kind == hobble::TargetKind::kCgroup && info[6].IsString()) spec.cgroup = info[6].As<Napi::String>().Utf8Value();
+  spec.via = static_cast<hobble::Via>(checked_number(info[7], "via", 0, 2));
+  spec.on_evasion = static_cast<hobble::OnEvasion>(checked_number(info[8], "onEvasion", 0, 3));
   return spec;
 }
 
 const char* type_name(hobble::Event::Type type) {
-  constexpr const char* kNames[] = {"ready", "exit", "error", "released", "overload", "finished", "closed", "guardian", "held", "unheld"};
+  constexpr const char* kNames[] = {"ready",    "exit", "error",  "released", "overload", "finished", "closed",
+                                    "guardian", "held", "unheld", "unfrozen", "crowded",  "evasion"};
   return kNames[static_cast<size_t>(type)];
 }
 
@@ -138,7 +144,7 @@ Napi::Array figures_array(Napi::Env env, const hobble::HistogramFigures& figures
 }
 
 // As TargetField in src/native.ts numbers them.
-constexpr size_t kTargetFields = 30;
+constexpr size_t kTargetFields = 35;
 // A state that no lane knows: none of its members is ours to signal.
 constexpr double kHeldState = 6;
 
@@ -156,7 +162,7 @@ void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
       static_cast<double>(target.kind.get()),
       static_cast<double>(target.pid.get()),
       all_held ? kHeldState : static_cast<double>(target.state.get()),
-      static_cast<double>(target.member_count.get()),
+      static_cast<double>(target.frozen_whole.get() ? target.group_processes.get() : target.member_count.get()),
       static_cast<double>(target.cycles.get()),
       static_cast<double>(target.signals.get()),
       static_cast<double>(target.skipped_windows.get()),
@@ -182,6 +188,11 @@ void fill_fields(const hobble::Target& target, uint64_t id, double* out) {
       static_cast<double>(target.stopped.get() + (stopped_since == 0 ? 0 : hobble::monotonic_now() - stopped_since)),
       static_cast<double>(target.spared_windows.get()),
       static_cast<double>(target.throttled_windows.get()),
+      target.frozen_whole.get() ? 1.0 : 0.0,
+      static_cast<double>(target.evasions.get()),
+      static_cast<double>(target.evaded.get()),
+      static_cast<double>(target.restops.get()),
+      target.suspected.get() ? 1.0 : 0.0,
   };
   static_assert(std::size(fields) == kTargetFields);
   std::copy(std::begin(fields), std::end(fields), out);
@@ -343,6 +354,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
       object.Set("code", event.code);
       object.Set("message", event.message);
       object.Set("stretch", event.stretch);
+      object.Set("amount", event.amount);
+      object.Set("share", event.share);
       array.Set(i, object);
     }
     return array;
@@ -361,6 +374,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     object.Set("signalMethod", stats.method == hobble::SignalMethod::kPidfd ? "pidfd" : "kill");
     object.Set("concurrency", stats.concurrency);
     object.Set("guardian", stats.guardian);
+    object.Set("processEvents", Napi::Boolean::New(env_, stats.process_events));
+    object.Set("birthDelay", quantiles_object(env_, stats.birth_delay));
     object.Set("foreignLooks", static_cast<double>(stats.foreign_looks));
     object.Set("targets", static_cast<double>(stats.targets));
     object.Set("members", static_cast<double>(stats.members));

@@ -63,6 +63,10 @@ Nanos Lane::serve_due(Nanos now) {
     Target& target = static_cast<Target&>(*heap_.top());
     if (!target.cyclic()) {
       now = serve_limited(target, now);
+    } else if (target.phase_state == TargetState::kStopped && target.look_at > 0 && target.look_at < target.start) {
+      watch(target, now, target.start);
+      heap_.move(&target, next_in_stop(target, target.start));
+      now = monotonic_now();
     } else {
       now = target.phase_state == TargetState::kRunning ? begin_stop(target, deadline, now) : begin_run(target, deadline, now);
     }
@@ -112,8 +116,9 @@ Nanos Lane::finish_stop(Target& target, Nanos now, Nanos after) {
   skip_past_windows(target, now);
   follow_group(target, now);
   if (target.start > target.resume_by.get()) renew_leases(target, target.start);
-  heap_.move(&target, target.start);
-  if (target.kind.get() != TargetKind::kProcess) ask_for_reading(target, now);
+  begin_watch(target, after, target.start);
+  heap_.move(&target, next_in_stop(target, target.start));
+  if (target.kind.get() != TargetKind::kProcess && !target.frozen_whole.get()) ask_for_reading(target, now);
   const bool had_turn = target.has_turn;
   give_turn_back(target);
   TargetPool* const pool = target.allowance.pool;
@@ -188,6 +193,7 @@ Nanos Lane::begin_run(Target& target, Nanos deadline, Nanos now) {
 
 // The run window is measured from the signal that really began it: a late SIGCONT does not shorten it.
 void Lane::enter_run(Target& target, Nanos deadline, Nanos now) {
+  judge(target, now);
   continue_members(target, false);
   const Nanos stopped = now - target.halted;
   target.stop_before = target.first_window ? -1 : stopped;
@@ -279,7 +285,7 @@ void Lane::look_at_demand(Target& target) {
   }
   Nanos spent = 0;
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
-    spent += std::max<Nanos>(0, cpu_time(member->process.pid()));
+    spent += std::max<Nanos>(0, member->cpu());
   }
   const bool busy = spent - target.cpu_before > std::max(kIdleCpu, target.window / 100);
   target.cpu_before = spent;

@@ -97,12 +97,16 @@ ScoutOptions Engine::scout_options() const {
   scout.lane.concurrency = options_.concurrency;
   if (options_.finish_after > 0) scout.lane.finish_at = monotonic_now() + options_.finish_after;
   scout.most_share = options_.most_share;
+  scout.lane.watches_evasion = options_.watches_evasion;
+  scout.lane.watch_share = options_.most_share / 4;
   scout.method = method_;
   scout.leases = leases_.get();
   scout.runtime_directory = runtime_directory_;
   scout.respect_foreign_stops = options_.respect_foreign_stops;
   scout.protected_programs = options_.protected_programs;
   scout.protect_usual = options_.protect_usual;
+  scout.process_events = options_.process_events;
+  scout.most_members = options_.most_members;
   scout.guard.mode = options_.guardian;
   scout.guard.program = options_.guardian_program;
   // Above the lanes: it must get the CPU when they hang.
@@ -226,10 +230,15 @@ EngineStats Engine::stats() const {
   stats.method = method_;
   stats.guardian = scout_->guardian();
   stats.foreign_looks = scout_->foreign_looks();
+  const Herald* const herald = scout_->herald();
+  stats.process_events = herald != nullptr && herald->hears();
+  std::vector<uint64_t> births(EngineHistogram::kBuckets);
+  scout_->birth_delay().add_to(births);
+  stats.birth_delay = quantiles_of(births, &EngineHistogram::value_of, scout_->birth_delay().sum(), scout_->birth_delay().max());
   stats.concurrency = main.concurrency();
   stats.signal_cost = main.counters().signal_cost.get();
   stats.elapsed = monotonic_now() - started_at_;
-  stats.scout_cpu = scout_->thread_cpu_time();
+  stats.scout_cpu = scout_->thread_cpu_time() + (herald != nullptr ? herald->thread_cpu_time() : 0);
   stats.share = scout_->rates().share.get();
   stats.signals_per_second = scout_->rates().signals_per_second.get();
   stats.wakeups_per_second = scout_->rates().wakeups_per_second.get();

@@ -27,6 +27,9 @@ struct EngineOptions {
   bool respect_foreign_stops = true;
   std::vector<std::string> protected_programs;  // executables, beside the usual ones
   bool protect_usual = true;
+  bool watches_evasion = true;
+  bool process_events = true;  // follow forks by the kernel's news of them, where it may be had
+  size_t most_members = 4096;  // of one target
 };
 
 struct EngineStats {
@@ -36,6 +39,8 @@ struct EngineStats {
   int concurrency = 0;
   pid_t guardian = 0;          // 0 while there is none
   uint64_t foreign_looks = 0;  // at /proc/PID/status
+  bool process_events = false;
+  Quantiles birth_delay;
   uint64_t targets = 0, members = 0, signals = 0, wakeups = 0, skipped_windows = 0, deferred_windows = 0;
   Nanos ran = 0, stopped = 0;  // sums over the finished cycles of all targets there were
   Nanos elapsed = 0, cpu = 0, scout_cpu = 0, spun = 0, signal_cost = 0;

@@ -7,19 +7,36 @@
 #include <string>
 #include <vector>
 
+#include "engine/inheriting_mutex.h"
 #include "engine/result.h"
 
 namespace hobble {
 
 struct Event {
   // The names are those of NativeEvent in src/native.ts.
-  enum class Type : uint8_t { kReady, kExit, kError, kReleased, kOverload, kFinished, kClosed, kGuardian, kHeld, kUnheld };
+  enum class Type : uint8_t {
+    kReady,
+    kExit,
+    kError,
+    kReleased,
+    kOverload,
+    kFinished,
+    kClosed,
+    kGuardian,
+    kHeld,
+    kUnheld,
+    kUnfrozen,
+    kCrowded,
+    kEvasion
+  };
   Type type = Type::kReady;
   uint64_t target = 0;  // 0 = the engine
   pid_t pid = 0;
   std::string code;
   std::string message;
   int stretch = 1;
+  double amount = 0;  // kEvasion: CPU time, ns; kCrowded: members
+  double share = 0;   // kEvasion: of one CPU, in the time it was watched
 };
 
 // Filled by the scout, emptied by JavaScript's thread. A target gives two events (ready, end) and a few
@@ -46,7 +63,7 @@ class EventQueue {
 
  private:
   std::function<void()> bell_;
-  std::mutex mutex_;
+  InheritingMutex mutex_;
   std::vector<Event> events_;
 };
 

@@ -106,6 +106,10 @@ void Scout::hold_what_others_hold(Member& member, char state) {
 }
 
 void Scout::look_at(Member& member) {
+  if (member.group) {
+    look_at_group(member);
+    return;
+  }
   // In this order, and the same again afterwards: then no signal of ours came while we looked.
   const uint64_t signals = member.target->signals.get();
   const Nanos resume_by = member.lease->resume_by.load(std::memory_order_acquire);
@@ -123,12 +127,27 @@ void Scout::look_at(Member& member) {
     }
     return;
   }
+  // It is sent SIGSTOP again and again, of which one may be pending.
+  if (member.target->suspected.get()) return;
   const bool undisturbed = member.lease->resume_by.load(std::memory_order_acquire) == resume_by && member.target->signals.get() == signals;
   const bool ours = resume_by != 0 || !undisturbed;
   if (status->tracer != 0) {
     hold(member, true);
   } else if (ours ? status->state == 'T' && status->stop_pending : status->state == 'T' || status->stop_pending) {
     // A starved process takes a while to stop: a stop signal on its way to one that we do not hold is somebody else's too.
+    hold(member, false);
+  }
+}
+
+// Frozen by its own setting while we do not freeze it. What somebody does during our stop window cannot be told from what we did.
+void Scout::look_at_group(Member& member) {
+  const uint64_t signals = member.target->signals.get();
+  const Nanos resume_by = member.lease->resume_by.load(std::memory_order_acquire);
+  const bool frozen = member.group->frozen();
+  const bool undisturbed = member.lease->resume_by.load(std::memory_order_acquire) == resume_by && member.target->signals.get() == signals;
+  if (member.held.get()) {
+    if (!frozen) let_go(member);
+  } else if (frozen && resume_by == 0 && undisturbed) {
     hold(member, false);
   }
 }

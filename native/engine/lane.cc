@@ -270,6 +270,9 @@ void Lane::obey(Command& command) {
     case Command::Kind::kDetach:
       if (!target.retiring) leave(target, Note::Kind::kTargetDetached, command.reason);
       break;
+    case Command::Kind::kSeize:
+      if (!target.retiring) seize(target, monotonic_now());
+      break;
     default:
       break;
   }

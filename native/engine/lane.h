@@ -33,6 +33,9 @@ struct LaneOptions {
   bool reports_slow_targets = true;
   // Look for somebody else's stop before everything is resumed at the end.
   bool respect_foreign_stops = false;
+  // Members that run while they should stand still are looked for. What that may cost, as a share of a CPU.
+  bool watches_evasion = true;
+  double watch_share = 0.2;
   // What the guardian watches of this lane; may be null.
   LeaseHeader::Mark* mark = nullptr;
   // Notes for the scout, and the bell that wakes it. Called on the lane's thread.
@@ -156,6 +159,19 @@ class Lane {
   Nanos next_pool_look(const Target& target, Nanos now) const;
   void learn_cost(Target& target, Nanos took, uint32_t signalled, bool continued);
   void look_at_demand(Target& target);
+  // evasion.cc: whoever runs while it should stand still
+  bool watches(const Target& target) const;
+  void begin_watch(Target& target, Nanos now, Nanos end);
+  static Nanos next_in_stop(const Target& target, Nanos end);
+  void watch(Target& target, Nanos now, Nanos end);
+  void watch_members(Target& target, bool counts);
+  void restop(Member& member);
+  static void count_evasion(Target& target, const Member& member, Nanos ran);
+  static bool ran_unwatched(Target& target, Nanos now);
+  static void suspect(Target& target);
+  void judge(Target& target, Nanos now);
+  void doubt(Target& target, Nanos now);
+  void report_evasion(Target& target, Nanos now);
   // lane_targets.cc: targets that come, change and go; their members' signals
   void attach(Target& target, Member* chain);
   void add(Target& target, Nanos now);
@@ -167,6 +183,9 @@ class Lane {
   bool choose_phase(Target& target) const;
   void follow_group(Target& target, Nanos now) const;
   void leave(Target& target, Note::Kind how, EndReason reason);
+  void seize(Target& target, Nanos now);
+  void let_go(Target& target, Note::Kind how);
+  void take_out(Target& target);
   void leave_all(EndReason reason);
   uint32_t stop_level(Target& target);
   bool level_has_stopped(const Target& target) const;
@@ -199,6 +218,8 @@ class Lane {
   Nanos armed_for_ = kNever;
   Nanos wake_began_ = 0;  // first signal of this wake-up; economy: the base of all its run windows
   Nanos spin_left_ = 0;
+  Nanos watch_left_ = 0;  // CPU time that the watching may still use
+  Nanos watch_refilled_ = 0;
   Nanos last_reading_request_ = 0;
   bool finished_ = false;
 

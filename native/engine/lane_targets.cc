@@ -15,6 +15,8 @@ namespace {
 constexpr Nanos kReadingRequestGap = 5 * kMillisecond;
 // Parents whose state is looked at before their children are stopped (3.3 us each).
 constexpr int kMostLooks = 16;
+// How long the scout may take to move 10,000 processes into a cgroup.
+constexpr Nanos kSeized = 5 * kSecond;
 
 }  // namespace
 
@@ -47,7 +49,10 @@ void Lane::add(Target& target, Nanos now) {
     leave(target, Note::Kind::kTargetRetired, EndReason::kFinished);
     return;
   }
-  if (mode_reached_.load(std::memory_order_relaxed) == Mode::kPaused) {
+  // Those that were seized, unless they are to be stopped at once anyway.
+  const bool paused = mode_reached_.load(std::memory_order_relaxed) == Mode::kPaused;
+  if (paused || !target.cyclic()) continue_members(target, false);
+  if (paused) {
     set_state(target, TargetState::kPaused);
     if (target.members.empty()) {
       note_empty(target);
@@ -114,6 +119,12 @@ void Lane::follow_group(Target& target, Nanos now) const {
 
 void Lane::pause(Target& target) {
   continue_members(target, true);
+  take_out(target);
+  set_state(target, TargetState::kPaused);
+}
+
+// Nothing happens to it any more.
+void Lane::take_out(Target& target) {
   if (target.phase_state != TargetState::kWaiting) {
     if (target.queued()) heap_.remove(&target);
   } else if (target.allowance.pool != nullptr) {
@@ -126,7 +137,6 @@ void Lane::pause(Target& target) {
   target.stopped_since.set(0);
   give_turn_back(target);
   if (target.metering) end_metering(target);
-  set_state(target, TargetState::kPaused);
 }
 
 void Lane::update(Target& target, const Command& command, Nanos now) {
@@ -180,12 +190,30 @@ void Lane::renew_leases(Target& target, Nanos resume_by) const {
   }
 }
 
-// Resumed and let go. The target is the scout's from the moment the note is sent.
+// Resumed and let go.
 void Lane::leave(Target& target, Note::Kind how, EndReason reason) {
   target.retiring = how == Note::Kind::kTargetRetired;
   target.end_reason = reason;
   pause(target);
   if (target.retiring) set_state(target, TargetState::kGone);
+  let_go(target, how);
+}
+
+// Stopped, and handed over like that: what is to be moved into a cgroup must not fork meanwhile. The scout resumes it.
+void Lane::seize(Target& target, Nanos now) {
+  target.resume_by.set(now + kSeized);
+  for (Member* member = target.members.first(); member != nullptr;) {
+    Member* const next = decltype(target.members)::next(member);
+    if (!member->held.get()) signal(*member, SIGSTOP);
+    member = next;
+  }
+  take_out(target);
+  set_state(target, TargetState::kStopped);
+  let_go(target, Note::Kind::kTargetDetached);
+}
+
+// The target is the scout's from the moment the note is sent.
+void Lane::let_go(Target& target, Note::Kind how) {
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
     epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, member->process.exit_fd(), nullptr);
     member->attached = false;
@@ -274,19 +302,26 @@ void Lane::leave_to_others(Member& member) {
 void Lane::yield_to_others(Target& target) {
   if (!options_.respect_foreign_stops) return;
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
-    if (member->stopped && foreign_stop(member->process.pid()) == ForeignStop::kSignal) leave_to_others(*member);
+    if (!member->stopped || member->group || member->restopped) continue;
+    if (foreign_stop(member->process.pid()) == ForeignStop::kSignal) leave_to_others(*member);
   }
 }
 
 bool Lane::signal(Member& member, int number) {
   // The lease before the SIGSTOP, and until after the SIGCONT: whenever we die, whoever looks after us finds what may be stopped.
   if (number == SIGSTOP) set_resume_by(*member.lease, member.target->resume_by.get());
-  const int error = member.process.send(number);
+  // A second SIGSTOP would stay pending, and look like somebody else's.
+  if (number == SIGSTOP && member.stopped) return true;
+  const int error = member.send(number);
   counters_.signals.add(1);
   member.target->signals.add(1);
   if (error == 0) {
     member.stopped = number == SIGSTOP;
-    if (!member.stopped) set_resume_by(*member.lease, 0);
+    if (member.stopped) return true;
+    set_resume_by(*member.lease, 0);
+    if (!member.restopped) return true;
+    member.restopped = false;
+    member.lease->restopped.store(0, std::memory_order_relaxed);
     return true;
   }
   // ESRCH: it is gone. Anything else (EPERM: it became another user's) will not get better: let it go and say so.
@@ -309,7 +344,7 @@ void Lane::drop(Member& member) {
 }
 
 void Lane::note_empty(Target& target) {
-  if (target.kind.get() == TargetKind::kProcess) {
+  if (target.kind.get() == TargetKind::kProcess || target.frozen_whole.get()) {
     leave(target, Note::Kind::kTargetRetired, EndReason::kExit);
   } else if (!target.empty_noted) {
     // A child may have been born that nobody has seen yet: the scout looks, and then adds it or ends the target.

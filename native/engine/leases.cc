@@ -90,7 +90,7 @@ Result<std::unique_ptr<LeaseTable>> LeaseTable::create(const std::string& direct
   };
 
   // Sparse: memory is taken as members come.
-  const size_t bytes = lease_file_bytes(LeaseHeader::kCapacity);
+  const size_t bytes = whole_file_bytes();
   if (ftruncate(table->file_.get(), static_cast<off_t>(bytes)) != 0) return give_up(errno);
   void* const mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, table->file_.get(), 0);
   if (mapped == MAP_FAILED) return give_up(errno);
@@ -120,7 +120,7 @@ Result<std::unique_ptr<LeaseTable>> LeaseTable::create(const std::string& direct
 
 LeaseTable::~LeaseTable() {
   if (base_ != nullptr && header().magic == LeaseHeader::kMagic) close();
-  if (base_ != nullptr) munmap(base_, lease_file_bytes(LeaseHeader::kCapacity));
+  if (base_ != nullptr) munmap(base_, whole_file_bytes());
 }
 
 void LeaseTable::close() {
@@ -147,26 +147,58 @@ bool LeaseTable::prepare(size_t slots) {
   return true;
 }
 
-Lease* LeaseTable::allocate(const Identity& identity, int level) {
-  Lease* lease = nullptr;
+Lease* LeaseTable::allocate_slot() {
   if (!free_.empty()) {
-    lease = free_.back();
+    Lease* const lease = free_.back();
     free_.pop_back();
-  } else {
-    const uint32_t used = header().used.load(std::memory_order_relaxed);
-    if (used == LeaseHeader::kCapacity || !prepare(used + 1)) return nullptr;
-    lease = at(used);
-    header().used.store(used + 1, std::memory_order_release);
+    return lease;
   }
+  const uint32_t used = header().used.load(std::memory_order_relaxed);
+  if (used == LeaseHeader::kCapacity || !prepare(used + 1)) return nullptr;
+  header().used.store(used + 1, std::memory_order_release);
+  return at(used);
+}
+
+Lease* LeaseTable::allocate(const Identity& identity, int level) {
+  Lease* const lease = allocate_slot();
+  if (lease == nullptr) return nullptr;
   lease->resume_by.store(0, std::memory_order_relaxed);
   lease->level.store(level, std::memory_order_relaxed);
+  lease->restopped.store(0, std::memory_order_relaxed);
   lease->inode.store(identity.inode, std::memory_order_relaxed);
   lease->start_ticks.store(identity.start_ticks, std::memory_order_relaxed);
   lease->pid.store(identity.pid, std::memory_order_release);
   return lease;
 }
 
+Lease* LeaseTable::allocate_group(const std::string& path, uint64_t inode, bool made_here) {
+  if (path.size() >= GroupName::kMostBytes || (free_groups_.empty() && groups_used_ == LeaseHeader::kGroups)) return nullptr;
+  const uint32_t number = free_groups_.empty() ? groups_used_ : free_groups_.back();
+  const auto place = static_cast<off_t>(group_names_at() + number * sizeof(GroupName));
+  if (posix_fallocate(file_.get(), place, sizeof(GroupName)) != 0) return nullptr;
+  Lease* const lease = allocate_slot();
+  if (lease == nullptr) return nullptr;
+  if (free_groups_.empty()) {
+    ++groups_used_;
+  } else {
+    free_groups_.pop_back();
+  }
+  GroupName& name = *group_at(number);
+  name.made_here.store(made_here ? 1 : 0, std::memory_order_relaxed);
+  name.path.fill('\0');
+  path.copy(name.path.data(), GroupName::kMostBytes - 1);
+  lease->resume_by.store(0, std::memory_order_relaxed);
+  lease->level.store(0, std::memory_order_relaxed);
+  lease->restopped.store(0, std::memory_order_relaxed);
+  lease->inode.store(inode, std::memory_order_relaxed);
+  lease->start_ticks.store(Identity::kUnknownTicks, std::memory_order_relaxed);
+  lease->group.store(number, std::memory_order_relaxed);
+  lease->pid.store(Lease::kGroup, std::memory_order_release);
+  return lease;
+}
+
 void LeaseTable::release(Lease* lease) {
+  if (lease->pid.load(std::memory_order_relaxed) == Lease::kGroup) free_groups_.push_back(lease->group.load(std::memory_order_relaxed));
   lease->pid.store(0, std::memory_order_release);
   lease->resume_by.store(0, std::memory_order_relaxed);
   free_.push_back(lease);
@@ -187,8 +219,17 @@ std::optional<LeaseEntry> read_lease(const Lease& slot) {
   entry.identity.inode = slot.inode.load(std::memory_order_acquire);
   entry.identity.start_ticks = slot.start_ticks.load(std::memory_order_acquire);
   entry.level = slot.level.load(std::memory_order_acquire);
-  if (entry.identity.pid <= 0 || slot.pid.load(std::memory_order_relaxed) != entry.identity.pid) return std::nullopt;
+  entry.group_number = slot.group.load(std::memory_order_acquire);
+  entry.restopped = slot.restopped.load(std::memory_order_acquire) != 0;
+  const pid_t pid = entry.identity.pid;
+  if ((pid <= 0 && pid != Lease::kGroup) || slot.pid.load(std::memory_order_relaxed) != pid) return std::nullopt;
   return entry;
+}
+
+void name_group(LeaseEntry& entry, const GroupName& name) {
+  entry.made_here = name.made_here.load(std::memory_order_relaxed) == 1;
+  const size_t length = strnlen(name.path.data(), name.path.size());
+  if (length < name.path.size() && length > 0 && name.path[0] == '/') entry.group.assign(name.path.data(), length);
 }
 
 Result<LeaseCopy> read_leases(int file, const std::string& name) {
@@ -216,10 +257,17 @@ Result<LeaseCopy> read_leases(int file, const std::string& name) {
     if (pid == 0) continue;
     const int level = slot.level.load(std::memory_order_relaxed);
     const Nanos resume_by = slot.resume_by.load(std::memory_order_relaxed);
-    if (pid < 0 || level < 0 || resume_by < 0) return bad("impossible values");
-    const Identity identity{
-        .pid = pid, .inode = slot.inode.load(std::memory_order_relaxed), .start_ticks = slot.start_ticks.load(std::memory_order_relaxed)};
-    copy.entries.push_back({.identity = identity, .level = level, .resume_by = resume_by});
+    if (pid < Lease::kGroup || level < 0 || resume_by < 0) return bad("impossible values");
+    auto entry = read_lease(slot);
+    if (!entry) continue;
+    if (pid == Lease::kGroup) {
+      GroupName group;
+      const auto place = static_cast<off_t>(group_names_at() + entry->group_number * sizeof(GroupName));
+      if (entry->group_number >= LeaseHeader::kGroups || !read_exactly(file, &group, sizeof group, place)) return bad("impossible values");
+      name_group(*entry, group);
+      if (entry->group.empty()) return bad("impossible values");
+    }
+    copy.entries.push_back(std::move(*entry));
   }
   return copy;
 }

@@ -21,16 +21,19 @@
 
 namespace hobble {
 
-// One member. A cache line, so that two CPUs never write to the same one.
+// One member: a process, or a cgroup that is frozen as a whole. A cache line, so that two CPUs never write to the same one.
 struct alignas(64) Lease {
   // CLOCK_MONOTONIC. Not 0: it is, or may be, stopped by us, and ought to run again by then. Written before each SIGSTOP and, with 0, after
   // each SIGCONT.
   std::atomic<Nanos> resume_by;
-  // 0 = a free slot. Written last when a lease is made, first when it ends.
+  // 0 = a free slot, kGroup = a cgroup. Written last when a lease is made, first when it ends.
   std::atomic<pid_t> pid;
-  std::atomic<int32_t> level;  // generations below the top of its tree: the highest are resumed first
-  std::atomic<uint64_t> inode;
+  std::atomic<int32_t> level;   // generations below the top of its tree: the highest are resumed first
+  std::atomic<uint64_t> inode;  // of a pidfd, or of a cgroup's directory
   std::atomic<uint64_t> start_ticks;
+  std::atomic<uint32_t> group;      // of a cgroup: number of its GroupName
+  std::atomic<uint32_t> restopped;  // 1: it was sent SIGSTOP more than once, so one that is pending may be ours
+  static constexpr pid_t kGroup = -1;
 };
 static_assert(sizeof(Lease) == 64 && std::atomic<Nanos>::is_always_lock_free);
 
@@ -40,15 +43,23 @@ inline void set_resume_by([[maybe_unused]] Lease& lease, [[maybe_unused]] Nanos 
   lease.resume_by.store(moment, std::memory_order_release);
 #endif
 }
+// Where a cgroup is. In a part of the file behind the leases.
+struct GroupName {
+  static constexpr size_t kMostBytes = 1016;  // with the zero at the end
+  std::atomic<uint32_t> made_here;            // by us: what is in it goes back to the group above, and it is removed
+  std::array<char, kMostBytes> path;
+};
+static_assert(sizeof(GroupName) <= 1024);
 
 using BootId = std::array<char, 40>;
 
 // The first page of the file. What comes before the marks is written once, before anybody else can see the file.
 struct LeaseHeader {
   static constexpr std::array<char, 8> kMagic{'h', 'o', 'b', 'b', 'l', 'e', '-', 'L'};
-  static constexpr uint32_t kVersion = 1;
+  static constexpr uint32_t kVersion = 2;
   static constexpr size_t kBytes = 4096;
   static constexpr uint32_t kCapacity = 1U << 20;
+  static constexpr uint32_t kGroups = 1U << 14;
   static constexpr size_t kLanes = 2;
 
   std::array<char, 8> magic;
@@ -76,6 +87,8 @@ struct LeaseHeader {
 static_assert(sizeof(LeaseHeader) <= LeaseHeader::kBytes);
 
 inline size_t lease_file_bytes(size_t slots) { return LeaseHeader::kBytes + slots * sizeof(Lease); }
+inline size_t group_names_at() { return lease_file_bytes(LeaseHeader::kCapacity); }
+inline size_t whole_file_bytes() { return group_names_at() + LeaseHeader::kGroups * sizeof(GroupName); }
 
 // The owner's side.
 class LeaseTable {
@@ -88,6 +101,8 @@ class LeaseTable {
 
   // The scout. Null when the file cannot grow: memory, or the file system, is full.
   Lease* allocate(const Identity& identity, int level);
+  // Likewise for a cgroup; null also when its path is too long, or there are too many.
+  Lease* allocate_group(const std::string& path, uint64_t inode, bool made_here);
   void release(Lease* lease);
 
   LeaseHeader& header() { return *reinterpret_cast<LeaseHeader*>(base_); }
@@ -102,7 +117,9 @@ class LeaseTable {
  private:
   LeaseTable() = default;
   bool prepare(size_t slots);
+  Lease* allocate_slot();
   Lease* at(size_t index) const { return reinterpret_cast<Lease*>(base_ + LeaseHeader::kBytes) + index; }
+  GroupName* group_at(size_t index) const { return reinterpret_cast<GroupName*>(base_ + group_names_at()) + index; }
 
   std::string path_;
   UniqueFd file_;
@@ -110,6 +127,8 @@ class LeaseTable {
   size_t prepared_ = 0;  // slots that have memory
   bool locked_ = true;
   std::vector<Lease*> free_;
+  std::vector<uint32_t> free_groups_;
+  uint32_t groups_used_ = 0;
 };
 
 // One member, as others read it.
@@ -117,6 +136,10 @@ struct LeaseEntry {
   Identity identity;
   int level = 0;
   Nanos resume_by = 0;
+  std::string group;  // path of a cgroup, "" for a process
+  uint32_t group_number = 0;
+  bool made_here = false;
+  bool restopped = false;
 };
 
 // A slot of a table that its owner may be writing at this moment. Nothing when it is free, or changes hands just now: then nobody is
@@ -131,6 +154,9 @@ struct LeaseCopy {
   bool closed = false;
   std::vector<LeaseEntry> entries;  // of slots in use
 };
+
+// Of a cgroup, what stands in another place; it may have been written by anybody: an empty path if it makes no sense.
+void name_group(LeaseEntry& entry, const GroupName& name);
 
 // Trusts nothing: fails when the file is not a table of leases, is cut short, or holds impossible values.
 Result<LeaseCopy> read_leases(int file, const std::string& name);

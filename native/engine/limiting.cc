@@ -32,7 +32,7 @@ constexpr Nanos kIdleCpu = 50 * kMicrosecond;
 // From now on its members' CPU clocks count.
 void Lane::begin_metering(Target& target, Nanos now) {
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
-    member->cpu_seen = std::max(member->cpu_seen, cpu_time(member->process.pid()));
+    member->cpu_seen = std::max(member->cpu_seen, member->cpu());
   }
   const Limit& own = target.allowance.limit;
   target.budget.begin(own.rate > 0 ? own : Limit{.rate = kMostRate}, cpus_, tick_, now);
@@ -79,7 +79,7 @@ Nanos Lane::settle(Target& target, Nanos now) {
   const Nanos missed = target.missed.get();
   Nanos spent = std::exchange(target.spent_by_gone, 0) + missed - std::exchange(target.missed_seen, missed);
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
-    const Nanos clock = cpu_time(member->process.pid());
+    const Nanos clock = member->cpu();
     if (clock <= member->cpu_seen) continue;
     spent += clock - member->cpu_seen;
     member->cpu_seen = clock;
@@ -98,7 +98,7 @@ Nanos Lane::settle(Target& target, Nanos now) {
 void Lane::count_gone(Member& member) const {
   Target& target = *member.target;
   if (!target.allowance.meters()) return;
-  const Nanos clock = std::max(member.cpu_seen, cpu_time(member.process.pid()));
+  const Nanos clock = std::max(member.cpu_seen, member.cpu());
   if (target.metering) target.spent_by_gone += clock - member.cpu_seen;
   target.gone_cpu.add(clock - member.cpu_base);
 }
@@ -106,6 +106,14 @@ void Lane::count_gone(Member& member) const {
 Nanos Lane::serve_limited(Target& target, Nanos now) {
   const Nanos elapsed = now - target.settled;
   const Nanos spent = settle(target, now);
+  if (target.phase_state == TargetState::kStopped && target.look_at > 0 && !target.budget.earned()) {
+    const Nanos end = now + std::max(kShortestWait, target.budget.until_earned(now));
+    watch(target, now, end);
+    if (!target.queued()) return monotonic_now();  // its last member went
+    heap_.move(&target, next_in_stop(target, end));
+    if (end > target.resume_by.get()) renew_leases(target, end);
+    return monotonic_now();
+  }
   return target.phase_state == TargetState::kRunning ? look_at_spending(target, spent, elapsed, now) : run_if_earned(target, now);
 }
 
@@ -136,11 +144,13 @@ Nanos Lane::finish_limited_stop(Target& target, Nanos now, Nanos after) {
     heap_.remove(&target);
     wait_for_turn(target);
   } else {
+    const Nanos end = now + std::max(kShortestWait, target.budget.until_earned(now));
     set_state(target, TargetState::kStopped);
-    heap_.move(&target, now + std::max(kShortestWait, target.budget.until_earned(now)));
+    begin_watch(target, after, end);
+    heap_.move(&target, next_in_stop(target, end));
   }
   note_stops(target);
-  if (target.kind.get() != TargetKind::kProcess) ask_for_reading(target, now);
+  if (target.kind.get() != TargetKind::kProcess && !target.frozen_whole.get()) ask_for_reading(target, now);
   const bool had_turn = target.has_turn;
   give_turn_back(target);
   if (target.members.empty()) note_empty(target);  // may end the target: nothing may be done with it after this
@@ -163,7 +173,8 @@ Nanos Lane::run_if_earned(Target& target, Nanos now) {
     // What ran on for a moment after its SIGSTOP, or was continued by somebody else.
     const Nanos moment = now + std::max(kShortestWait, target.budget.until_earned(now));
     renew_leases(target, moment);
-    heap_.move(&target, moment);
+    doubt(target, now);
+    heap_.move(&target, next_in_stop(target, moment));
     return now;
   }
   if (target.allowance.pool != nullptr) {
@@ -184,6 +195,7 @@ Nanos Lane::run_if_earned(Target& target, Nanos now) {
 
 // It is in the heap.
 void Lane::run_limited(Target& target, Nanos now) {
+  judge(target, now);
   continue_members(target, false);
   learn_cost(target, monotonic_now() - now, target.members.size(), true);
   target.stopped.add(now - target.halted);

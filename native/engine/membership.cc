@@ -109,6 +109,17 @@ std::string Protection::reason(pid_t pid, const ProcessStat* stat) const {
   return program.empty() ? "" : "its program, " + program + ", is on the list of those that are never stopped";
 }
 
+std::string name_of(const TargetSpec& spec) {
+  switch (spec.kind) {
+    case TargetKind::kCgroup:
+      return "cgroup " + spec.cgroup;
+    case TargetKind::kGroup:
+      return "process group " + std::to_string(spec.identity.pid);
+    default:
+      return "process " + std::to_string(spec.identity.pid);
+  }
+}
+
 Result<std::vector<Found>> find_members(const TargetSpec& spec, SignalMethod method, const Protection& protection, const Skip& skip) {
   if (spec.kind == TargetKind::kGroup) return find_whole_group(spec, method, protection, skip);
 
@@ -178,6 +189,31 @@ std::vector<Found> find_group(pid_t group, SignalMethod method, const Protection
   }
   order_by_descent(members);
   return members;
+}
+
+std::vector<Found> find_in_cgroup(const Cgroup& group, SignalMethod method, const Protection& protection, const Skip& skip) {
+  std::vector<Found> members;
+  for (const pid_t pid : group.processes()) {
+    Found found;
+    if (pid > 0 && open_if_allowed(pid, method, protection, skip, found)) members.push_back(std::move(found));
+  }
+  // With the pidfds in hand: whoever is still in the list now, and alive, is in the group.
+  const std::vector<pid_t> still = group.processes();
+  const std::unordered_set<pid_t> present(still.begin(), still.end());
+  std::erase_if(members, [&](const Found& one) { return !present.contains(one.process.pid()) || one.process.gone(); });
+  order_by_descent(members);
+  return members;
+}
+
+std::optional<Error> find_protected(const Cgroup& group, const Protection& protection) {
+  for (const pid_t pid : group.processes()) {
+    if (pid <= 0) continue;
+    const auto stat = read_stat(pid);
+    const std::string reason = protection.reason(pid, stat ? &*stat : nullptr);
+    if (reason.empty()) continue;
+    return Error{Code::kProtected, pid, "cgroup " + group.path() + " holds process " + std::to_string(pid) + ": " + reason};
+  }
+  return std::nullopt;
 }
 
 }  // namespace hobble

@@ -4,16 +4,27 @@
 #include <functional>
 #include <vector>
 
+#include "engine/cgroup.h"
 #include "engine/process.h"
 #include "engine/protected_programs.h"
 #include "engine/target.h"
 
 namespace hobble {
 
+// The numbers are those of src/native.ts. kAuto: a cgroup is frozen where that is allowed, everything else is sent signals.
+enum class Via : uint8_t { kAuto = 0, kSignal = 1, kFreeze = 2 };
+
+// What is done about members that run while they should stand still. The numbers are those of src/native.ts.
+enum class OnEvasion : uint8_t { kAuto = 0, kRestop = 1, kFreeze = 2, kReport = 3 };
+
 struct TargetSpec {
   TargetKind kind = TargetKind::kProcess;
-  Identity identity;  // of the process, the root of the tree, or the leader of the group
-  Cycle cycle;        // run = 0: none, only an allowance
+  // Of the process, the root of the tree, or the leader of the group. Of a cgroup: only the inode, of its directory.
+  Identity identity;
+  std::string cgroup;  // its path
+  Via via = Via::kAuto;
+  OnEvasion on_evasion = OnEvasion::kAuto;
+  Cycle cycle;  // run = 0: none, only an allowance
   Allowance allowance;
   PhaseMode phase_mode = PhaseMode::kSpread;
   Nanos phase = 0;
@@ -25,6 +36,13 @@ struct TargetSpec {
 struct Found {
   Process process;
   ProcessStat stat;
+};
+
+// What a target begins with: processes, or a group that is frozen in place of them.
+struct Recruits {
+  std::vector<Found> processes;
+  std::unique_ptr<Cgroup> group;
+  size_t members() const { return group ? 1 : processes.size(); }
 };
 
 // Never to be stopped: PID 1, kernel threads, ourselves, our guardian, our ancestors, protected programs.
@@ -41,6 +59,9 @@ class Protection {
   ProtectedPrograms* programs_ = nullptr;
 };
 
+// For messages: "process 4711", "cgroup /sys/fs/cgroup/x".
+std::string name_of(const TargetSpec& spec);
+
 // True for processes that are members of something already, or must not become one.
 using Skip = std::function<bool(pid_t)>;
 
@@ -56,5 +77,11 @@ std::vector<Found> find_orphans(pid_t root, SignalMethod method, const Protectio
 
 // All processes of a group that are not skipped: a pass over /proc (25 us for each process of the host).
 std::vector<Found> find_group(pid_t group, SignalMethod method, const Protection& protection, const Skip& skip);
+
+// All processes of a cgroup, and of those below it, that are not skipped.
+std::vector<Found> find_in_cgroup(const Cgroup& group, SignalMethod method, const Protection& protection, const Skip& skip);
+
+// The first process of a cgroup, or of one below it, that must not be stopped, as an error. 20 us for each process.
+std::optional<Error> find_protected(const Cgroup& group, const Protection& protection);
 
 }  // namespace hobble

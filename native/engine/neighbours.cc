@@ -25,6 +25,7 @@ UniqueFd Neighbours::claim(const std::string& directory) {
 
 void Neighbours::read(const std::vector<std::string>& directories, const std::string& own) {
   claims_.clear();
+  groups_.clear();
   for (const std::string& path : directories) {
     const UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!directory) continue;
@@ -40,10 +41,19 @@ void Neighbours::read(const std::vector<std::string>& directories, const std::st
       if (fstat(file.get(), &status) != 0) continue;
       const long user = table_speaks_for(directory.get(), status);
       for (const LeaseEntry& entry : leases->entries) {
+        if (!entry.group.empty()) {
+          groups_[entry.identity.inode] = leases->owner.pid;
+          continue;
+        }
         claims_[entry.identity.pid] = {.identity = entry.identity, .owner = leases->owner.pid, .user = user};
       }
     }
   }
+}
+
+pid_t Neighbours::owner_of_group(uint64_t inode) const {
+  const auto found = groups_.find(inode);
+  return found == groups_.end() ? 0 : found->second;
 }
 
 pid_t Neighbours::owner_of(const Identity& identity) const {

@@ -22,6 +22,8 @@ class Neighbours {
 
   // The PID of the engine that has the process; 0 if none. An unknown inode matches any.
   pid_t owner_of(const Identity& identity) const;
+  // Likewise for a cgroup, by the inode of its directory.
+  pid_t owner_of_group(uint64_t inode) const;
 
  private:
   struct Claim {
@@ -30,6 +32,7 @@ class Neighbours {
     long user = -1;  // whose processes the table may speak of
   };
   std::unordered_map<pid_t, Claim> claims_;
+  std::unordered_map<uint64_t, pid_t> groups_;
 };
 
 }  // namespace hobble

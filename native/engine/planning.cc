@@ -113,7 +113,7 @@ void Scout::measure(Nanos now) {
 Nanos Scout::demand_of(const Record& record) {
   Nanos cpu = 0;
   const size_t members = std::min(record.members.size(), kDemandMembers);
-  for (size_t i = 0; i < members; ++i) cpu += std::max<Nanos>(0, cpu_time(record.members[i]->process.pid()));
+  for (size_t i = 0; i < members; ++i) cpu += std::max<Nanos>(0, record.members[i]->cpu());
   return cpu;
 }
 
@@ -147,10 +147,12 @@ void Scout::measure_demand(Nanos now) {
   lanes_[kMain]->group_by(demand_.grouped_rate(signals_per_second_));
 }
 
-Scout::LaneName Scout::choose_lane(const std::vector<Found>& found) {
+// Freezing takes a lock that whoever makes or removes a group on this host may hold for milliseconds.
+Scout::LaneName Scout::choose_lane(const Recruits& recruits) {
   uint32_t threads = 0;
-  for (const Found& one : found) threads += one.stat.threads;
-  return threads > kManyThreads + found.size() && open_slow_lane() ? kSlow : kMain;
+  for (const Found& one : recruits.processes) threads += one.stat.threads;
+  const bool slow = recruits.group || threads > kManyThreads + recruits.processes.size();
+  return slow && open_slow_lane() ? kSlow : kMain;
 }
 
 // The main thread keeps one CPU for itself, the slow one stays off it: a SIGCONT to a process of 1,000 threads runs for 3 ms with
@@ -199,16 +201,23 @@ void Scout::move_to(Record& record, LaneName lane) {
   record.moving_to = lane;
 }
 
-// One lane has let go of it, all members running: the other takes it over.
+// A lane has let go of it: all members run, and another takes it over; or all are stopped, and become a cgroup.
 void Scout::finish_move(Record& record) {
   record.moving = false;
+  if (record.freezing) {
+    finish_freeze(record);
+  } else {
+    // It may have joined a pool meanwhile.
+    hand_over(record, record.spec.allowance.pool != nullptr ? kMain : record.moving_to);
+  }
+}
+
+void Scout::hand_over(Record& record, LaneName to) {
   Member* const chain = record.target->members.first();
   record.target->members = {};
-  // It may have joined a pool meanwhile.
-  record.lane = record.spec.allowance.pool != nullptr ? kMain : record.moving_to;
-  for (const Member* member = chain; member != nullptr; member = member->siblings.next)
-    lanes_[record.lane]->watch_exit(const_cast<Member*>(member));
-  lanes_[record.lane]->prepare_for(records_.size() + TargetPool::kMost + 1);
+  record.lane = to;
+  for (Member* member = chain; member != nullptr; member = member->siblings.next) lanes_[to]->watch_exit(member);
+  lanes_[to]->prepare_for(records_.size() + TargetPool::kMost + 1);
   post_to_lane(record, Command::Kind::kAdd, chain);
   if (record.release_asked) post_to_lane(record, Command::Kind::kRemove);
 }

@@ -27,7 +27,7 @@ void read_children_cpu(Member& member) {
 Nanos Scout::next_wake_up() const {
   if (records_.empty() || closing_.load()) return kNever;
   Nanos next = std::min({next_measurement_, next_guardian_, next_look()});
-  if (with_descendants_ > 0) next = std::min(next, next_reading_);
+  if (followed_ > 0) next = std::min(next, next_reading_);
   return next;
 }
 
@@ -57,6 +57,7 @@ Member* Scout::make_members(Record& record, std::vector<Found> found) {
     find_level(*member, one.stat.parent);
     hold_what_others_hold(*member, one.stat.state);
     by_pid_[member->process.pid()] = member;
+    watch_children(*member);
     {
       const std::lock_guard lock(records_mutex_);
       record.members.push_back(member);
@@ -85,12 +86,12 @@ void Scout::find_level(Member& member, pid_t parent_pid) {
 }
 
 void Scout::read_members(Nanos now) {
-  if (with_descendants_ == 0) return;
+  if (followed_ == 0) return;
   const bool due = now >= next_reading_;
   const bool full = now >= next_full_reading_;
   if (full) neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
   for (auto& [id, record] : records_) {
-    if (record->spec.kind == TargetKind::kProcess) continue;
+    if (!record->followed) continue;
     const bool wanted = record->target->wants_reading.get();
     if (!due && !wanted) continue;
     record->target->wants_reading.set(false);
@@ -104,14 +105,16 @@ void Scout::read_members(Nanos now) {
 }
 
 void Scout::read_record(Record& record, bool full) {
-  if (record.retired || record.moving) return;
+  if (record.retired || record.moving || record.ending) return;
+  if (record.target->frozen_whole.get()) {
+    check_group(record, full);
+    return;
+  }
+  if (record.crowded) return;
   auto found = find_new_members(record, full);
   if (record.spec.allowance.meters()) count_missed(record);
-  if (found.empty()) return;
-  Member* const chain = make_members(record, std::move(found));
-  if (chain == nullptr) return;
-  count_rate(record, record.spec.cycle, record.members.size());
-  post_to_lane(record, Command::Kind::kAppend, chain);
+  if (crowded(record, found.size())) return;
+  if (!found.empty()) append_members(record, std::move(found));
 }
 
 // Children that came and went between two looks are known by what their parents tell of those they have waited for. What the lane has
@@ -138,9 +141,13 @@ std::vector<Found> Scout::find_new_members(Record& record, bool full) {
     return taken(pid) || neighbours_.owner_of({.pid = pid}) != 0 ||
            std::any_of(all.begin(), all.end(), [pid](const Found& found) { return found.process.pid() == pid; });
   };
+  if (record.cgroup) return find_in_cgroup(*record.cgroup, options_.method, protection_, skip);
   const auto take = [&](std::vector<Found> found) { std::move(found.begin(), found.end(), std::back_inserter(all)); };
 
+  // What the kernel tells of need not be looked for, but for once in a while.
+  const bool told = herald_ && herald_->hears();
   for (Member* member : record.members) {
+    if (told && !full) break;
     const pid_t pid = member->process.pid();
     const Nanos cpu = cpu_time(pid);
     if (cpu == member->cpu_at_read && !full) continue;

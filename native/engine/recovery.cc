@@ -9,12 +9,21 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "engine/cgroup.h"
 #include "engine/runtime_dir.h"
 
 namespace hobble {
 namespace {
 
-Recovered resume(const Identity& identity, bool dry_run, long only_user) {
+Recovered result_of(const std::string& group, int error) {
+  Recovered result{.group = group, .error = error == ESRCH ? 0 : error};
+  if (error != 0) result.result = error == ESRCH ? Recovered::Result::kGone : Recovered::Result::kFailed;
+  return result;
+}
+
+Recovered resume(const LeaseEntry& entry, bool dry_run, long only_user) {
+  if (!entry.group.empty()) return result_of(entry.group, thaw_again(entry.group, entry.identity.inode, dry_run, only_user));
+  const Identity& identity = entry.identity;
   Recovered result{.pid = identity.pid};
   auto process = Process::find_again(identity);
   if (!process) {
@@ -24,7 +33,7 @@ Recovered resume(const Identity& identity, bool dry_run, long only_user) {
   } else if (!may_speak_of(only_user, identity.pid)) {
     result.result = Recovered::Result::kFailed;
     result.error = EPERM;
-  } else if (foreign_stop(identity.pid) == ForeignStop::kSignal) {
+  } else if (!entry.restopped && foreign_stop(identity.pid) == ForeignStop::kSignal) {
     result.result = Recovered::Result::kForeign;
   } else if (const int error = dry_run ? 0 : process->send(SIGCONT); error != 0) {
     result.result = error == ESRCH ? Recovered::Result::kGone : Recovered::Result::kFailed;
@@ -56,7 +65,11 @@ void recover_table(int directory, const std::string& name, bool dry_run, Recover
       table.ignored = "its owner lives";
       return;
     }
-    table.members = resume_leases(*leases, dry_run, table_speaks_for(directory, status));
+    const long only_user = table_speaks_for(directory, status);
+    table.members = resume_leases(*leases, dry_run, only_user);
+    for (Recovered& group : dismantle_groups(*leases, dry_run, only_user)) {
+      if (group.result == Recovered::Result::kFailed) table.members.push_back(std::move(group));
+    }
   }
   const bool all_done = std::none_of(table.members.begin(), table.members.end(),
                                      [](const Recovered& member) { return member.result == Recovered::Result::kFailed; });
@@ -82,7 +95,16 @@ std::vector<Recovered> resume_leases(const LeaseCopy& leases, bool dry_run, long
   std::stable_sort(stopped.begin(), stopped.end(), [](const auto& a, const auto& b) { return a.level > b.level; });
   std::vector<Recovered> results;
   results.reserve(stopped.size());
-  for (const LeaseEntry& entry : stopped) results.push_back(resume(entry.identity, dry_run, only_user));
+  for (const LeaseEntry& entry : stopped) results.push_back(resume(entry, dry_run, only_user));
+  return results;
+}
+
+std::vector<Recovered> dismantle_groups(const LeaseCopy& leases, bool dry_run, long only_user) {
+  std::vector<Recovered> results;
+  for (const LeaseEntry& entry : leases.entries) {
+    if (entry.group.empty() || !entry.made_here) continue;
+    results.push_back(result_of(entry.group, dismantle_again(entry.group, entry.identity.inode, dry_run, only_user)));
+  }
   return results;
 }
 

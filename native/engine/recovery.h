@@ -16,6 +16,7 @@ ForeignStop foreign_stop(pid_t pid);
 
 struct Recovered {
   pid_t pid = 0;
+  std::string group;  // path of a cgroup, "" for a process
   enum class Result : uint8_t { kResumed, kGone, kForeign, kFailed } result = Result::kResumed;
   int error = 0;
 };
@@ -29,8 +30,11 @@ struct RecoveredTable {
 };
 
 // Resumes everything that `leases` says may be stopped: those of the highest level first, identity checked.
-// `only_user` >= 0: only processes of that user.
+// `only_user` >= 0: only processes, and cgroups, of that user.
 std::vector<Recovered> resume_leases(const LeaseCopy& leases, bool dry_run, long only_user = -1);
+
+// Of an owner that is dead: the groups that it had made are emptied into the ones above them, and removed.
+std::vector<Recovered> dismantle_groups(const LeaseCopy& leases, bool dry_run, long only_user = -1);
 
 // All tables of dead owners in the directories; the tables of living ones are not touched.
 std::vector<RecoveredTable> recover(const std::vector<std::string>& directories, bool dry_run);

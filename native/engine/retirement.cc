@@ -66,6 +66,9 @@ void Scout::handle(Note& note) {
     case Note::Kind::kTargetStops:
       if (!target->watched.get()) watch_for_foreign_stops(record, monotonic_now());
       break;
+    case Note::Kind::kTargetEvades:
+      handle_evasion(record);
+      break;
     case Note::Kind::kTargetDetached:
       finish_move(record);
       break;
@@ -79,7 +82,10 @@ void Scout::handle(Note& note) {
 
 void Scout::retire_member(Member& member) {
   const auto listed = by_pid_.find(member.process.pid());
-  if (listed != by_pid_.end() && listed->second == &member) by_pid_.erase(listed);
+  if (listed != by_pid_.end() && listed->second == &member) {
+    by_pid_.erase(listed);
+    remember(member.process.pid(), member.target->id.get());
+  }
   const auto found = records_.find(member.target->id.get());
   if (found != records_.end()) {
     Record& record = *found->second;
@@ -93,13 +99,15 @@ void Scout::retire_member(Member& member) {
     if (member.error != 0 && record.members.empty()) {
       char text[128];
       record.failure = Error{Code::kNotPermitted, member.process.pid(),
-                             "process " + std::to_string(member.process.pid()) + " can no longer be signalled by us (" +
+                             (member.group ? name_of(record.spec) + " can no longer be frozen by us ("
+                                           : "process " + std::to_string(member.process.pid()) + " can no longer be signalled by us (") +
                                  strerror_r(member.error, text, sizeof text) + "); it was let go"};
     }
     count_rate(record, record.spec.cycle, record.members.size());
   }
   if (member.held.get()) member.target->held_members.set(member.target->held_members.get() - 1);
   if (member.status_file) --status_files_;
+  member.group.reset();  // before the lease: it tells the guardian of a group that has to go
   options_.leases->release(member.lease);
   member.~Member();
   members_.release(&member);
@@ -140,7 +148,7 @@ void Scout::tell_end(const Record& record) {
                   .target = id,
                   .pid = pid,
                   .code = code_name(Code::kNoSuchProcess),
-                  .message = "process " + std::to_string(pid) + " was gone before the first signal"});
+                  .message = name_of(record.spec) + " was gone before the first signal"});
   } else if (reason == EndReason::kExit) {
     events_.push({.type = Event::Type::kExit, .target = id, .pid = pid});
   } else {
@@ -161,7 +169,7 @@ void Scout::forget(Record& record) {
   const uint64_t id = record.target->id.get();
   if (record.spread) planner_.release(record.placement);
   signals_per_second_ -= record.signals_per_second;
-  if (record.spec.kind != TargetKind::kProcess) --with_descendants_;
+  if (record.followed) --followed_;
   leave_pool(record.spec.allowance.pool);
   {
     const std::lock_guard lock(requests_mutex_);
@@ -179,6 +187,7 @@ void Scout::finish_closing() {
     lane->join();
     for (Command* command = lane->abandoned(); command != nullptr;) delete std::exchange(command, command->mailbox_next);
   }
+  dismantle_groups();
   let_guardian_go();
   handle_requests();
   while (!records_.empty()) {

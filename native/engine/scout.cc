@@ -92,6 +92,7 @@ void Scout::join() {
   for (auto& lane : lanes_) {
     if (lane) lane->join();
   }
+  dismantle_groups();
   let_guardian_go();
 }
 
@@ -147,7 +148,10 @@ std::vector<pid_t> Scout::members_of(uint64_t id) {
   std::vector<pid_t> pids;
   const auto found = records_.find(id);
   if (found == records_.end()) return pids;
-  for (const Member* member : found->second->members) pids.push_back(member->process.pid());
+  for (const Member* member : found->second->members) {
+    if (member->group) return member->group->processes();
+    pids.push_back(member->process.pid());
+  }
   return pids;
 }
 
@@ -156,7 +160,7 @@ Nanos Scout::cpu_spent(uint64_t id) {
   Nanos spent = 0;
   const auto found = records_.find(id);
   if (found == records_.end()) return 0;
-  for (const Member* member : found->second->members) spent += std::max<Nanos>(0, cpu_time(member->process.pid()) - member->cpu_at_add);
+  for (const Member* member : found->second->members) spent += std::max<Nanos>(0, member->cpu() - member->cpu_at_add);
   return spent;
 }
 
@@ -172,8 +176,8 @@ void Scout::run() {
     std::array<pollfd, 2> ends{
         {{.fd = event_.get(), .events = POLLIN, .revents = 0}, {.fd = guard_ ? guard_->exit_fd() : -1, .events = POLLIN, .revents = 0}}};
     const timespec timeout = to_timespec(std::max<Nanos>(0, wake_up - now));
-    // A look that comes after the SIGCONT comes too late.
-    be_prompt(!looks_.empty());
+    // A look that comes after the SIGCONT comes too late, and a child that is not stopped in time escapes.
+    be_prompt(!looks_.empty() || herald_);
     ppoll(ends.data(), ends.size(), wake_up == kNever ? nullptr : &timeout, nullptr);
     look_for_foreign_stops(monotonic_now());
     if (ends[0].revents != 0) {
@@ -184,12 +188,14 @@ void Scout::run() {
       be_prompt(false);  // not for the guardian to inherit
       replace_guardian();
     }
+    handle_births();
     handle_notes();
     handle_requests();
     const Nanos later = monotonic_now();
     read_members(later);
     measure(later);
   }
+  if (herald_) herald_->stop();
 }
 
 // The lowest of real-time priorities: before all who compete for the CPU, after the lanes. All regular work of this thread is thinned out
@@ -239,21 +245,18 @@ void Scout::add(const Request& request) {
     fail(request.target, {Code::kClosed, request.spec.identity.pid, "the hobbler was closed before the target was added"});
     return;
   }
-  auto found = find_members(request.spec, options_.method, protection_, [this](pid_t pid) { return taken(pid); });
-  if (!found) {
-    fail(request.target, found.error());
-    return;
-  }
-  if (const auto error = busy_elsewhere(*found)) {
-    fail(request.target, *error);
-    return;
-  }
   auto owned = std::make_unique<Record>();
   Record& record = *owned;
   record.target = target;
   record.spec = request.spec;
+  target->restops_allowed = request.spec.on_evasion != OnEvasion::kReport;
   record.added_ticks = clock_ticks_now();
-  if (!admit(record, request.spec.cycle, found->size())) {
+  auto recruits = recruit(record);
+  if (!recruits) {
+    fail(request.target, recruits.error());
+    return;
+  }
+  if (!admit(record, request.spec.cycle, recruits->members())) {
     fail(request.target, {Code::kOverload, request.spec.identity.pid,
                           "hobbling one more target would take more CPU than maxShare allows even with periods four times as long; "
                           "use longer run and stop times, fewer targets, or a higher maxShare"});
@@ -263,20 +266,29 @@ void Scout::add(const Request& request) {
     const std::lock_guard lock(records_mutex_);
     records_.emplace(request.target, std::move(owned));
   }
-  if (request.spec.kind != TargetKind::kProcess) ++with_descendants_;
+  record.followed = request.spec.kind != TargetKind::kProcess || recruits->group;
+  if (record.followed) ++followed_;
+  if (request.spec.kind != TargetKind::kProcess && !recruits->group) hear_of_births();
   use_pool(request.spec.allowance.pool);
-  record.lane = request.spec.allowance.pool != nullptr ? kMain : choose_lane(*found);
-  target->counts_for_cap = std::any_of(found->begin(), found->end(), [](const Found& one) { return one.stat.state == 'R'; });
-  Member* const chain = make_members(record, std::move(*found));
+  record.lane = request.spec.allowance.pool != nullptr ? kMain : choose_lane(*recruits);
+  const auto& processes = recruits->processes;
+  target->counts_for_cap =
+      recruits->group || std::any_of(processes.begin(), processes.end(), [](const Found& one) { return one.stat.state == 'R'; });
+  Member* const chain =
+      recruits->group ? make_group_member(record, std::move(recruits->group)) : make_members(record, std::move(recruits->processes));
   if (chain == nullptr) {
-    const Error error{Code::kNoDescriptors, request.spec.identity.pid,
-                      "the kernel would not watch the process for its exit (epoll watches are used up), or the runtime directory is full"};
+    const Error error{
+        Code::kNoDescriptors, request.spec.identity.pid,
+        "the kernel would not watch " + name_of(record.spec) +
+            " for its exit (epoll watches are used up), the runtime directory is full, or the path of the cgroup is too long"};
     forget(record);
     fail(request.target, error);
     return;
   }
   record.demand_at = monotonic_now();
   record.demand_cpu = demand_of(record);
+  // Who was born before it was watched.
+  if (record.followed) target->wants_reading.set(true);
   plan_phase(record);
   lanes_[record.lane]->prepare_for(records_.size() + TargetPool::kMost + 1);
   post_to_lane(record, Command::Kind::kAdd, chain);
@@ -296,8 +308,7 @@ void Scout::update(const Request& request) {
   if (!admit(record, request.spec.cycle, record.members.size())) {
     events_.push({.type = Event::Type::kOverload,
                   .code = "cpu",
-                  .message = "the new cycle of process " + std::to_string(record.spec.identity.pid) +
-                             " would take more CPU than maxShare allows; the old one stays",
+                  .message = "the new cycle of " + name_of(record.spec) + " would take more CPU than maxShare allows; the old one stays",
                   .stretch = rates_.stretch.get()});
     return;
   }

@@ -15,6 +15,8 @@
 #include "engine/demand.h"
 #include "engine/event.h"
 #include "engine/guard.h"
+#include "engine/herald.h"
+#include "engine/inheriting_mutex.h"
 #include "engine/lane.h"
 #include "engine/leases.h"
 #include "engine/load.h"
@@ -34,6 +36,8 @@ struct ScoutOptions {
   bool respect_foreign_stops = true;
   std::vector<std::string> protected_programs;
   bool protect_usual = true;
+  bool process_events = true;  // ask the kernel for them
+  size_t most_members = 4096;  // of one target
 };
 
 // From JavaScript's thread.
@@ -50,6 +54,23 @@ struct Request {
 struct RateCounters {
   Counter<double> share, signals_per_second, wakeups_per_second;
   Counter<int> stretch;
+};
+
+// Processes that are stopped while their tree is moved into a cgroup, under leases of their own; they run again when this goes.
+class Stilled {
+ public:
+  Stilled() = default;
+  ~Stilled();
+  Stilled(const Stilled&) = delete;
+  Stilled& operator=(const Stilled&) = delete;
+  // Without a lease it is not stopped.
+  void stop(Found& found, LeaseTable& leases);
+  size_t size() const { return stopped_.size(); }
+  const Process& at(size_t index) const { return stopped_[index].first; }
+
+ private:
+  LeaseTable* leases_ = nullptr;
+  std::vector<std::pair<Process, Lease*>> stopped_;
 };
 
 class Scout {
@@ -88,6 +109,9 @@ class Scout {
   bool memory_locked() const { return targets_.locked() && members_.locked() && options_.leases->locked(); }
   // 0 while there is none.
   pid_t guardian() const { return guardian_pid_.get(); }
+  // Null while there is none.
+  const Herald* herald() const { return herald_published_.load(std::memory_order_acquire); }
+  const EngineHistogram& birth_delay() const { return birth_delay_; }
   uint64_t foreign_looks() const { return looks_done_.get(); }
 
  private:
@@ -96,13 +120,22 @@ class Scout {
     Target* target = nullptr;
     TargetSpec spec;
     std::vector<Member*> members;
+    std::unique_ptr<Cgroup> cgroup;  // whose processes are its members, sent signals
     PhasePlanner::Placement placement;
     LaneName lane = kMain;
     int commands_under_way = 0;
     bool spread = false;
+    bool followed = false;  // it is read again and again: it may get members, or be a cgroup that becomes empty
     bool ready = false;
     bool retired = false;
-    bool moving = false;  // on its way to another lane: no command may be posted
+    bool unfreezable = false;   // it was tried
+    Nanos evasion_told_at = 0;  // of the last report: when it was told, what its members had spent, what they had evaded
+    Nanos cpu_then = 0;
+    Nanos evaded_then = 0;
+    bool crowded = false;   // it has as many members as a target may have
+    bool ending = false;    // a command that ends it is on its way
+    bool moving = false;    // on its way to another lane, or into a cgroup: no command may be posted
+    bool freezing = false;  // into a cgroup
     LaneName moving_to = kSlow;
     bool release_asked = false;  // while it was moving
     std::optional<Error> failure;
@@ -158,6 +191,30 @@ class Scout {
   std::vector<Found> find_new_members(Record& record, bool full);
   void read_record(Record& record, bool full);
   static void count_missed(Record& record);
+  void append_members(Record& record, std::vector<Found> found);
+  bool crowded(Record& record, size_t more);
+  // births.cc: children of members
+  void hear_of_births();
+  void watch_children(const Member& member);
+  void handle_births();
+  void remember(pid_t pid, uint64_t target);
+  void forget_ghosts(Nanos now);
+  uint64_t owner_of_child(const Birth& birth, const std::unordered_map<pid_t, uint64_t>& owners) const;
+  std::optional<Found> adopt_child(Record& record, const Birth& birth, size_t before);
+  // freezing.cc: cgroups
+  Result<Recruits> recruit(Record& record);
+  Result<Recruits> recruit_cgroup(Record& record);
+  std::optional<Error> busy_group(const Cgroup& group) const;
+  Result<std::unique_ptr<Cgroup>> gather(const Record& record, const std::vector<const Process*>& processes, Stilled& stilled);
+  std::optional<Error> gather_one(const Cgroup& group, const Process& one, const std::string& from) const;
+  Member* make_group_member(Record& record, std::unique_ptr<Cgroup> group);
+  void check_group(Record& record, bool full);
+  void tell_unfrozen(const Record& record, const Error& error);
+  void dismantle_groups();
+  bool freeze(Record& record);
+  void finish_freeze(Record& record);
+  void handle_evasion(Record& record);
+  static void resume(Member& member);
   // foreign_stops.cc: what others stopped
   void watch_for_foreign_stops(const Record& record, Nanos now);
   Nanos next_look() const;
@@ -167,6 +224,7 @@ class Scout {
   void look_at(Member& member);
   std::optional<StopStatus> read_status(Member& member);
   void hold_what_others_hold(Member& member, char state);
+  void look_at_group(Member& member);
   void hold(Member& member, bool traced);
   void let_go(Member& member);
   static bool stops_now_and_then(const Target& target, Nanos now);
@@ -180,10 +238,11 @@ class Scout {
   void measure(Nanos now);
   static Nanos demand_of(const Record& record);
   void measure_demand(Nanos now);
-  LaneName choose_lane(const std::vector<Found>& found);
+  LaneName choose_lane(const Recruits& recruits);
   bool open_slow_lane();
   void move_to(Record& record, LaneName lane);
   void finish_move(Record& record);
+  void hand_over(Record& record, LaneName to);
 
   ScoutOptions options_;
   EventQueue& events_;
@@ -191,14 +250,14 @@ class Scout {
   std::array<std::atomic<Lane*>, kLanes> lanes_published_{};
   cpu_set_t slow_cpus_{};
 
-  std::mutex requests_mutex_;  // guards the five below
+  InheritingMutex requests_mutex_;  // guards the five below
   std::vector<Request> requests_;
   Pool<Target> targets_{kMostTargets};
   std::vector<std::unique_ptr<TargetPool>> pools_;
   std::vector<size_t> free_pools_;
   uint64_t pool_generation_ = 0;
 
-  std::mutex records_mutex_;  // the scout writes under it, so that others may read
+  InheritingMutex records_mutex_;  // the scout writes under it, so that others may read
   std::unordered_map<uint64_t, std::unique_ptr<Record>> records_;
 
   Pool<Member> members_{kMostTargets * 4};
@@ -207,6 +266,14 @@ class Scout {
   Protection protection_;
   Neighbours neighbours_;
   std::unique_ptr<Guard> guard_;
+  std::unique_ptr<Herald> herald_;  // null until there is a tree
+  std::atomic<Herald*> herald_published_{nullptr};
+  struct Ghost {
+    uint64_t target = 0;
+    Nanos since = 0;
+  };
+  std::unordered_map<pid_t, Ghost> ghosts_;  // members that have gone: news of their children may still come
+  EngineHistogram birth_delay_;              // from a fork until its member was on its way to the lane
   Counter<pid_t> guardian_pid_;
   int guardians_failed_ = 0;      // in a row
   Nanos next_guardian_ = kNever;  // when to try again
@@ -230,7 +297,7 @@ class Scout {
   bool may_be_prompt_ = true;  // until it is refused
   int lanes_open_ = 0;
   int lanes_finished_ = 0;
-  size_t with_descendants_ = 0;  // records of trees and groups
+  size_t followed_ = 0;  // records that are
   double signals_per_second_ = 0;
   Demand demand_;
   size_t next_sample_ = 0;  // a slot of targets_

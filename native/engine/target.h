@@ -4,9 +4,12 @@
 // with a note; what it handed over it does not touch until then. Fields marked "any thread" are counters.
 #pragma once
 
+#include <csignal>
 #include <cstdint>
+#include <memory>
 
 #include "engine/budget.h"
+#include "engine/cgroup.h"
 #include "engine/counter.h"
 #include "engine/deadline_heap.h"
 #include "engine/histogram.h"
@@ -20,7 +23,7 @@
 namespace hobble {
 
 // The numbers are those of src/native.ts.
-enum class TargetKind : uint8_t { kProcess = 0, kGroup = 1, kTree = 2 };
+enum class TargetKind : uint8_t { kProcess = 0, kGroup = 1, kTree = 2, kCgroup = 3 };
 enum class TargetState : uint8_t { kPending = 0, kRunning = 1, kStopped = 2, kWaiting = 3, kPaused = 4, kGone = 5 };
 enum class EndReason : uint8_t { kExit, kReleased, kError, kFinished, kClosed };
 
@@ -48,6 +51,7 @@ struct Note {
     kTargetDetached,
     kTargetSlow,
     kTargetStops,
+    kTargetEvades,
     kCommandDone,
     kLaneClosed,
     kFinished
@@ -57,9 +61,10 @@ struct Note {
   void* about = nullptr;
 };
 
-// One process of a target.
+// One process of a target, or a cgroup that is frozen as a whole.
 struct Member {
   Process process;
+  std::unique_ptr<Cgroup> group;  // null for a process
   Target* target = nullptr;
   Lease* lease = nullptr;
   // Generations below the first member. Those of one level are stopped together, a level after the one above it.
@@ -71,14 +76,22 @@ struct Member {
   // By a debugger. Our own stop, if one was in force, stays in force underneath: it is owed a SIGCONT.
   Counter<bool> traced;
 
+  // 0 or an errno. SIGSTOP and SIGCONT alone make sense for a cgroup.
+  int send(int number) const { return group ? group->set_frozen(number == SIGSTOP) : process.send(number); }
+
+  // Its CPU time in all its life; -1 when it is gone, or not known of a cgroup.
+  Nanos cpu() const { return group ? group->cpu_time() : cpu_time(process.pid()); }
+
   // The lane's.
   ListLink<Member> siblings;  // in Target::members
   bool attached = false;      // the lane has it in its target's list
   bool stopped = false;       // our SIGSTOP went out, our SIGCONT did not
   bool exit_seen = false;
-  Nanos cpu_seen = 0;  // its CPU clock when last read, for a limit; set by the scout for the first
-  Nanos cpu_base = 0;  // and when it became a member: 0 if it was born in its target
-  int error = 0;       // errno of the signal that failed for good
+  bool restopped = false;  // since the last SIGCONT it was sent SIGSTOP more than once
+  Nanos cpu_still = 0;     // its CPU clock when it was seen to be stopped, or was looked at since
+  Nanos cpu_seen = 0;      // its CPU clock when last read, for a limit; set by the scout for the first
+  Nanos cpu_base = 0;      // and when it became a member: 0 if it was born in its target
+  int error = 0;           // errno of the signal that failed for good
   Note retired{.kind = Note::Kind::kMemberRetired};
 
   // The scout's.
@@ -107,8 +120,12 @@ struct alignas(64) Target : Timed {
   bool stops_noted = false;
   uint8_t slow_in_a_row = 0;  // SIGCONTs that took so long that they make others late
   bool retiring = false;
-  int levels_stopped = 0;  // of a stop that is under way: the levels above this one have been sent SIGSTOP
-  int idle_in_a_row = 0;   // run windows in which it hardly used the CPU
+  bool settled_down = false;    // in this stop window: its SIGSTOPs have surely arrived
+  bool restops_allowed = true;  // set by the scout before the lane has it
+  uint8_t proofs = 0;           // looks at which it ran although it had been stopped
+  uint8_t clean_windows = 0;    // in a row, in which it did not
+  int levels_stopped = 0;       // of a stop that is under way: the levels above this one have been sent SIGSTOP
+  int idle_in_a_row = 0;        // run windows in which it hardly used the CPU
   Cycle cycle;
   Nanos offset = 0;          // of its phase as planned
   Nanos phase_now = 0;       // the phase it has: that of its group, while targets sleep
@@ -122,6 +139,8 @@ struct alignas(64) Target : Timed {
   Nanos stop_before = -1;  // length of the stop window before this run window; -1: it was cut short
   Nanos patience = 0;      // a level under this one is not waited for any longer
   Nanos cpu_before = 0;    // CPU time of its members when last looked at, for the cap
+  Nanos look_at = 0;       // a look within its stop window; 0 = none
+  Nanos reported = 0;      // when its evasion was last told of
   Allowance allowance;
   Budget budget;
   bool metering = false;   // the three below are in use
@@ -141,6 +160,7 @@ struct alignas(64) Target : Timed {
   Note empty_note{.kind = Note::Kind::kTargetEmpty};
   Note slow_note{.kind = Note::Kind::kTargetSlow};
   Note stops_note{.kind = Note::Kind::kTargetStops};
+  Note evasion_note{.kind = Note::Kind::kTargetEvades};
   Note end_note{.kind = Note::Kind::kTargetRetired};
 
   // Any thread may read. `id` is 0 while the slot is free: whoever reads looks at it before and after.
@@ -156,7 +176,14 @@ struct alignas(64) Target : Timed {
   Counter<Nanos> waiting_since;         // began the stop window that the cap makes longer; 0 = it does not wait
   Counter<Nanos> resume_by;             // the next SIGCONT is due then; while it runs, the last one was
   Counter<uint32_t> held_members;       // the scout's
+  Counter<uint32_t> group_processes;    // the scout's: of a cgroup that is frozen, as counted last
   Counter<Nanos> run_length, stop_length, phase;
+  Counter<bool> suspected;  // it ran in a stop window: it is watched in the next ones
+  Counter<Nanos> evaded;    // CPU time that its members used in stop windows
+  Counter<uint64_t> evasions, restops;
+  Counter<pid_t> evader;               // who ran last
+  Counter<uint64_t> evasions_told;     // the scout's: reports that it has dealt with
+  Counter<bool> frozen_whole;          // its one member is a cgroup; set by the scout before the lane has it
   Counter<double> rate;                // its limit, CPUs; 0 = none
   Counter<Nanos> metered, spent;       // under a limit: wall time, and the CPU time that its members spent in it
   Counter<uint32_t> metering_periods;  // begun: what is spent between two of them does not count
@@ -170,7 +197,7 @@ struct alignas(64) Target : Timed {
 
 // To a lane, from the scout. Given back with a kCommandDone note.
 struct Command {
-  enum class Kind : uint8_t { kAdd, kAppend, kUpdate, kRemove, kDetach, kSetPool, kEndPool };
+  enum class Kind : uint8_t { kAdd, kAppend, kUpdate, kRemove, kDetach, kSetPool, kEndPool, kSeize };
   Command* mailbox_next = nullptr;
   Kind kind;
   Target* target = nullptr;   // null for a pool

@@ -31,6 +31,10 @@ bool readable(int fd) {
   return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents != 0;
 }
 
+bool none_failed(const std::vector<Recovered>& results) {
+  return std::none_of(results.begin(), results.end(), [](const Recovered& one) { return one.result == Recovered::Result::kFailed; });
+}
+
 void rest(Nanos time) {
   const timespec pause = to_timespec(time);
   nanosleep(&pause, nullptr);
@@ -43,7 +47,7 @@ Watch::~Watch() {
 }
 
 bool Watch::start() {
-  mapped_ = lease_file_bytes(LeaseHeader::kCapacity);
+  mapped_ = whole_file_bytes();
   struct stat status {};
   if (fstat(options_.table, &status) != 0 || static_cast<size_t>(status.st_size) < mapped_) return false;
   // Writable for the mutex alone.
@@ -99,7 +103,8 @@ void Watch::run() {
     rest(kBetweenTries);
     done = resume_all(true);
   }
-  if (done) remove_table();
+  const bool dismantled = dismantle();
+  if (done && dismantled) remove_table();
 }
 
 bool Watch::second_lane_died() const {
@@ -134,7 +139,7 @@ void Watch::resume_overdue(Nanos now) {
   const uint32_t used = slots_used();
   overdue_for_.resize(used);
   for (uint32_t i = 0; i < used; ++i) {
-    const auto entry = read_lease(slots()[i]);
+    const auto entry = entry_at(i);
     if (!entry || entry->resume_by == 0 || entry->resume_by + kPatience > now || overdue_for_[i] == entry->resume_by) continue;
     overdue_for_[i] = entry->resume_by;
     overdue.entries.push_back(*entry);
@@ -149,13 +154,31 @@ bool Watch::resume_all(bool again) {
   const uint32_t used = slots_used();
   resumed_for_.resize(used);
   for (uint32_t i = 0; i < used; ++i) {
-    const auto entry = read_lease(slots()[i]);
+    const auto entry = entry_at(i);
     if (!entry || entry->resume_by == 0 || (!again && resumed_for_[i] == entry->resume_by)) continue;
     resumed_for_[i] = entry->resume_by;
     stopped.entries.push_back(*entry);
   }
-  const std::vector<Recovered> results = resume_leases(stopped, false);
-  return std::none_of(results.begin(), results.end(), [](const Recovered& member) { return member.result == Recovered::Result::kFailed; });
+  return none_failed(resume_leases(stopped, false));
+}
+
+// Also those that are not frozen just now.
+bool Watch::dismantle() {
+  LeaseCopy all;
+  for (uint32_t i = 0; i < slots_used(); ++i) {
+    const auto entry = entry_at(i);
+    if (entry && entry->made_here) all.entries.push_back(*entry);
+  }
+  return none_failed(dismantle_groups(all, false));
+}
+
+std::optional<LeaseEntry> Watch::entry_at(uint32_t number) const {
+  auto entry = read_lease(slots()[number]);
+  if (!entry || entry->identity.pid != Lease::kGroup) return entry;
+  if (entry->group_number >= LeaseHeader::kGroups) return std::nullopt;
+  const auto* const names = reinterpret_cast<const GroupName*>(reinterpret_cast<const std::byte*>(header_) + group_names_at());
+  name_group(*entry, names[entry->group_number]);
+  return entry->group.empty() ? std::nullopt : entry;
 }
 
 // Its name is not passed on: the kernel knows it, also when the directory was moved.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "engine/leases.h"
@@ -41,6 +42,8 @@ class Watch {
   // False if something could not be resumed: then the table stays, for recovery.
   bool resume_all(bool again);
   bool second_lane_died() const;
+  bool dismantle();
+  std::optional<LeaseEntry> entry_at(uint32_t number) const;
   void remove_table() const;
   bool closed() const { return header_->closed.load(std::memory_order_acquire) != 0; }
   bool owner_gone() const;

@@ -96,6 +96,7 @@ Napi::Value Recover(const Napi::CallbackInfo& info) {
       char text[128];
       Napi::Object member = Napi::Object::New(env);
       member.Set("pid", from.pid);
+      member.Set("cgroup", from.group);
       member.Set("result", result_name(from.result));
       member.Set("error", from.error == 0 ? "" : strerror_r(from.error, text, sizeof text));
       members.Set(j, member);

@@ -9,9 +9,9 @@
 #include <cstring>
 
 #include "engine/process.h"
+#include "engine/process_events.h"
 #include "engine/procfs.h"
 #include "engine/realtime.h"
-#include "host/process_events.h"
 
 namespace hobble {
 namespace {

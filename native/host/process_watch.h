@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/process_events.h"
 #include "engine/unique_fd.h"
 
 namespace hobble {
@@ -30,12 +31,12 @@ class ProcessWatch {
   ProcessWatch& operator=(const ProcessWatch&) = delete;
 
  private:
-  ProcessWatch(UniqueFd connector, UniqueFd stop, Listener listener);
+  ProcessWatch(std::unique_ptr<ProcessEvents> events, UniqueFd stop, Listener listener);
   void run();
   // Takes what has come; false when some were lost.
-  bool receive(std::vector<pid_t>& pids);
+  bool receive(std::vector<pid_t>& pids) const;
 
-  UniqueFd connector_;
+  std::unique_ptr<ProcessEvents> events_;
   UniqueFd stop_;  // eventfd
   Listener listener_;
   std::thread thread_;

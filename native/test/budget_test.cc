@@ -117,8 +117,8 @@ TEST_CASE("budget: never more than limit x T + burst + CPUs x look, whatever the
     for (int phase = 0; phase < 40; ++phase) {
       const double demand = std::uniform_int_distribution(0, 2)(random) == 0 ? 0 : std::uniform_real_distribution(0.0, cpus)(random);
       simulation.run(std::uniform_int_distribution<Nanos>(kMillisecond, 3 * kSecond)(random), demand);
-      const double bound = rate * static_cast<double>(simulation.now()) + burst +
-                           cpus * static_cast<double>(simulation.longest_look() + 2 * kTick);
+      const double bound =
+          rate * static_cast<double>(simulation.now()) + burst + cpus * static_cast<double>(simulation.longest_look() + 2 * kTick);
       CHECK(static_cast<double>(simulation.spent()) <= bound);
     }
   }

@@ -7,11 +7,16 @@ import { print, printError, printJson } from "./streams.js";
 import { engineFacts } from "./summary.js";
 
 export type AttachEvent =
-  | { event: "hobbled" | "exit" | "released"; pid: number; kind: string }
+  /** `pid` is 0 for a cgroup. */
+  | { event: "hobbled" | "exit" | "released"; pid: number; cgroup?: string; kind: string }
   /** `pid` is a member of the target `target`. */
   | { event: "held"; target: number; pid: number; by: string }
   | { event: "unheld"; target: number; pid: number }
-  | { event: "failed"; pid: number; code: string; message: string }
+  /** `pid` is a member of the target `target`. */
+  | { event: "evasion"; target: number; pid: number; evadedNs: number; share: number | undefined; answer: string; message: string }
+  /** It was to be frozen, and is sent signals. */
+  | { event: "unfrozen"; pid: number; cgroup?: string; message: string }
+  | { event: "failed"; pid: number; cgroup?: string; code: string; message: string }
   | { event: "overload"; reason: string; message: string; stretch: number }
   /** Not about one target: a list that cannot be read, a shell that should be in the tree. */
   | { event: "warning"; message: string };
@@ -47,7 +52,7 @@ export function textReport(): AttachReport {
           break;
         case "exit":
         case "released":
-          live.print(`${event.kind} ${event.pid} ${event.event === "exit" ? "has exited" : "is off the list: released"}`);
+          live.print(`${event.kind} ${event.cgroup ?? event.pid} ${event.event === "exit" ? "has exited" : "is off the list: released"}`);
           break;
         case "held":
           live.print(`process ${event.pid} is ${event.by === "tracer" ? "held by a debugger" : "stopped by somebody else"}: left alone`);
@@ -57,7 +62,7 @@ export function textReport(): AttachReport {
           break;
         case "failed":
           live.clear();
-          printError(`${event.pid}: ${event.message}`);
+          printError(event.cgroup === undefined ? `${event.pid}: ${event.message}` : event.message);
           break;
         default:
           live.clear();

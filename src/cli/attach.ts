@@ -2,13 +2,13 @@
 import type { Command } from "commander";
 import { pidFile } from "../discovery/pid-file.js";
 import { processName } from "../discovery/process-name.js";
-import type { Candidate, Source } from "../discovery/source.js";
+import type { Source } from "../discovery/source.js";
 import { parseDuration } from "../duration.js";
 import { HobbleError } from "../errors.js";
 import { Hobbler } from "../hobbler.js";
 import type { TargetSelector } from "../options.js";
 import { jsonReport, textReport } from "./attach-report.js";
-import { Attachment } from "./attachment.js";
+import { Attachment, nameOf, type Wanted } from "./attachment.js";
 import { addCycleOptions, type CycleFlags, hobblerOptionsOf, parsePid, termsOf } from "./cycle-options.js";
 import { exitCodesHelp } from "./exit.js";
 import { endSignal, pauseWhenStopped, raisePriority } from "./lifetime.js";
@@ -21,6 +21,7 @@ interface AttachFlags extends CycleFlags {
   group?: true;
   from?: string;
   name?: string;
+  cgroup?: string[];
   every?: string;
   for?: string;
   json?: true;
@@ -37,6 +38,7 @@ Examples:
   hobble attach 4711 --tree --run 50ms --stop 50ms --for 5m  with its descendants, half the time, for five minutes
   hobble attach 4711 --tree --cpu 20%                        a limit: with its descendants, 20 % of a CPU
   hobble attach --from /sys/fs/cgroup/tarpit/cgroup.procs --run 10ms --stop 250ms
+  hobble attach --cgroup /sys/fs/cgroup/tarpit --run 10ms --stop 250ms
   hobble attach --name '^ffmpeg$' --run 20ms --stop 80ms --json
 ${exitCodesHelp}`;
 
@@ -49,6 +51,7 @@ export function attachCommand(program: Command): void {
   addCycleOptions(command)
     .option("--tree", "each PID stands for the process and its descendants")
     .option("--group", "each PID stands for a process group")
+    .option("--cgroup <path...>", "hobble whole cgroups: frozen where that is allowed, else with signals to their processes")
     .option("--from <file>", "follow a file with a PID on each line, such as a cgroup.procs")
     .option("--name <pattern>", "follow the processes whose program (its file's name) matches a regular expression")
     .option("--every <duration>", "how often to look for changes (default: 2s with --from, 10s with --name)")
@@ -61,8 +64,9 @@ export function attachCommand(program: Command): void {
 async function attach(words: string[], flags: AttachFlags): Promise<void> {
   // Everything that can be wrong with the arguments is found before any process is touched.
   const { checked, share } = termsOf(flags);
-  const candidates = [...new Set(words.map(parsePid))].map((pid) => ({ pid }));
-  const source = sourceOf(flags, candidates.length > 0);
+  const processes: Wanted[] = [...new Set(words.map(parsePid))].map((pid) => ({ pid }));
+  const groups: Wanted[] = [...new Set(flags.cgroup)].map((cgroup) => ({ pid: 0, cgroup }));
+  const source = sourceOf(flags, processes.length > 0, groups.length > 0);
   const select = selectorFor(flags);
 
   const ends = endSignal();
@@ -76,7 +80,12 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
   hobbler.on("held", ({ target, pid, by }) => report.tell({ event: "held", target: target.pid, pid, by }));
   hobbler.on("unheld", ({ target, pid }) => report.tell({ event: "unheld", target: target.pid, pid }));
   hobbler.on("unguarded", ({ error }) => report.tell({ event: "warning", message: error.message }));
-  for (const { pid } of candidates) warnOfShell(pid, (message) => report.tell({ event: "warning", message }));
+  hobbler.on("unfrozen", ({ target, message }) => report.tell({ event: "unfrozen", ...nameOf(target), message }));
+  hobbler.on("evasion", ({ target, pid, evadedNs, share, answer, message }) =>
+    report.tell({ event: "evasion", target: target.pid, pid, evadedNs, share, answer, message }),
+  );
+  hobbler.on("crowded", ({ message }) => report.tell({ event: "warning", message }));
+  for (const { pid } of processes) warnOfShell(pid, (message) => report.tell({ event: "warning", message }));
 
   const attachment = new Attachment(hobbler, share(hobbler), select, report);
   const ended = new AbortController();
@@ -84,7 +93,9 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
   let stats = hobbler.stats();
   try {
     const work =
-      source === undefined ? attachment.hobbleUntilGone(candidates) : attachment.follow(source.source, source.everyMs, ended.signal);
+      source === undefined
+        ? attachment.hobbleUntilGone([...processes, ...groups])
+        : attachment.follow(source.source, source.everyMs, ended.signal);
     await Promise.race([work, ends, outputClosed(), new Promise<void>((resolve) => hobbler.once("finished", resolve))]);
     stats = hobbler.stats();
   } finally {
@@ -98,9 +109,9 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
   report.summary({ hobbled, failed, terms: checked, processCpuShare: processCpuShare(stats.elapsedNs, began), stats });
 }
 
-function sourceOf(flags: AttachFlags, pidsGiven: boolean): { source: Source; everyMs: number } | undefined {
-  const ways = [pidsGiven, flags.from !== undefined, flags.name !== undefined].filter(Boolean).length;
-  if (ways !== 1) throw new HobbleError("EINVAL", "give PIDs, or --from, or --name: one of them");
+function sourceOf(flags: AttachFlags, pidsGiven: boolean, groupsGiven: boolean): { source: Source; everyMs: number } | undefined {
+  const ways = [pidsGiven || groupsGiven, flags.from !== undefined, flags.name !== undefined].filter(Boolean).length;
+  if (ways !== 1) throw new HobbleError("EINVAL", "give PIDs, or --from, or --name: one of them (--cgroup goes with PIDs)");
   if (flags.from !== undefined) return { source: pidFile(flags.from), everyMs: intervalMs(flags.every ?? "2s") };
   if (flags.name !== undefined) return { source: processName(regularExpression(flags.name)), everyMs: intervalMs(flags.every ?? "10s") };
   if (flags.every !== undefined) throw new HobbleError("EINVAL", "--every goes with --from or --name");
@@ -121,11 +132,15 @@ function regularExpression(pattern: string): RegExp {
   }
 }
 
-function selectorFor({ tree, group }: AttachFlags): (candidate: Candidate) => TargetSelector {
+function selectorFor({ tree, group, freeze }: AttachFlags): (wanted: Wanted) => TargetSelector {
   if (tree && group) throw new HobbleError("EINVAL", "give --tree or --group, not both");
-  if (tree) return ({ pid, ...seen }) => ({ tree: pid, ...seen });
-  if (group) return ({ pid, ...seen }) => ({ group: pid, ...seen });
-  return (candidate) => candidate;
+  const how = freeze ? ({ via: "freeze" } as const) : {};
+  return ({ pid, cgroup, ...seen }) => {
+    if (cgroup !== undefined) return { cgroup, ...how };
+    if (tree) return { tree: pid, ...seen, ...how };
+    if (group) return { group: pid, ...seen, ...how };
+    return { pid, ...seen, ...how };
+  };
 }
 
 function warnOfShell(pid: number, warn: (message: string) => void): void {

@@ -11,6 +11,9 @@ import type { TargetTerms } from "../terms.js";
 import type { AttachReport } from "./attach-report.js";
 import { ExitCode, exitCodeOf, exitCodeOfAll } from "./exit.js";
 
+/** What was given or listed: a process, or a cgroup, which has no PID. */
+export type Wanted = Candidate & { cgroup?: string };
+
 /** Reasons that may pass: a listed process that failed for one of them is tried again with the next list. */
 const passing: ReadonlySet<HobbleErrorCode> = new Set(["EMFILE", "ERR_BUSY", "ERR_OVERLOAD"]);
 
@@ -18,20 +21,20 @@ export class Attachment {
   hobbled = 0;
   failed = 0;
   readonly #failures = new Set<ExitCode>();
-  /** By the PID that was given or listed. */
-  readonly #targets = new Map<number, Target>();
-  readonly #told = new Map<number, HobbleErrorCode>();
+  /** By the PID, or path, that was given or listed. */
+  readonly #targets = new Map<number | string, Target>();
+  readonly #told = new Map<number | string, HobbleErrorCode>();
   readonly #follower = new Follower();
   #following = false;
 
   constructor(
     private readonly hobbler: Hobbler,
     private readonly terms: TargetTerms,
-    private readonly select: (candidate: Candidate) => TargetSelector,
+    private readonly select: (wanted: Wanted) => TargetSelector,
     private readonly report: AttachReport,
   ) {
     // Comes also when a target fails after it was hobbled: a process that has become another user's.
-    hobbler.on("error", ({ target, error }) => this.#fail(target.pid, error));
+    hobbler.on("error", ({ target, error }) => this.#fail(target, error));
   }
 
   get exitCode(): ExitCode {
@@ -39,7 +42,7 @@ export class Attachment {
   }
 
   /** Resolves when none of them is a target any more. */
-  async hobbleUntilGone(candidates: readonly Candidate[]): Promise<void> {
+  async hobbleUntilGone(candidates: readonly Wanted[]): Promise<void> {
     await Promise.all(candidates.map((candidate) => this.#add(candidate)));
     await Promise.all([...this.#targets.values()].map((target) => target.ended));
   }
@@ -79,37 +82,47 @@ export class Attachment {
   }
 
   /** Resolves when it is known whether it could be hobbled. */
-  async #add(candidate: Candidate): Promise<void> {
-    const { pid } = candidate;
+  async #add(wanted: Wanted): Promise<void> {
+    const key = keyOf(wanted);
     try {
-      const target = this.hobbler.add(this.select(candidate), this.terms);
-      this.#targets.set(pid, target);
+      const target = this.hobbler.add(this.select(wanted), this.terms);
+      this.#targets.set(key, target);
       void target.ended.then(() => {
-        if (this.#targets.get(pid) === target) this.#targets.delete(pid);
+        if (this.#targets.get(key) === target) this.#targets.delete(key);
       });
       await target.ready;
       this.hobbled++;
-      this.#told.delete(pid);
-      this.report.tell({ event: "hobbled", pid, kind: target.kind });
+      this.#told.delete(key);
+      this.report.tell({ event: "hobbled", ...nameOf(wanted), kind: target.kind });
       void target.ended.then((reason) => {
-        if (reason === "exit") this.report.tell({ event: "exit", pid, kind: target.kind });
+        if (reason === "exit") this.report.tell({ event: "exit", ...nameOf(wanted), kind: target.kind });
       });
     } catch (error) {
-      this.#fail(pid, error);
+      this.#fail(wanted, error);
     }
   }
 
-  #fail(pid: number, error: unknown): void {
+  #fail(wanted: { pid: number; cgroup?: string | undefined }, error: unknown): void {
     if (!(error instanceof HobbleError)) throw error;
-    if (passing.has(error.code)) this.#follower.offerAgain(pid);
+    if (passing.has(error.code)) this.#follower.offerAgain(wanted.pid);
     // A list names a process and its children; the children are members of its tree.
     if (error.code === "ERR_BUSY" && this.#following) return;
-    if (this.#told.get(pid) === error.code) return;
-    this.#told.set(pid, error.code);
+    const key = keyOf(wanted);
+    if (this.#told.get(key) === error.code) return;
+    this.#told.set(key, error.code);
     this.failed++;
     this.#failures.add(exitCodeOf(error));
-    this.report.tell({ event: "failed", pid, code: error.code, message: error.message });
+    this.report.tell({ event: "failed", ...nameOf(wanted), code: error.code, message: error.message });
   }
+}
+
+function keyOf({ pid, cgroup }: { pid: number; cgroup?: string | undefined }): number | string {
+  return cgroup ?? pid;
+}
+
+/** As events name it. */
+export function nameOf({ pid, cgroup }: { pid: number; cgroup?: string | undefined }): { pid: number; cgroup?: string } {
+  return cgroup === undefined ? { pid } : { pid, cgroup };
 }
 
 function problemOf(listing: Listing): Error | undefined {

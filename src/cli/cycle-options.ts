@@ -20,6 +20,8 @@ export interface CycleFlags {
   concurrency: string;
   guardian: string;
   foreignStops: string;
+  freeze?: true;
+  onEvasion: string;
   runtimeDir?: string;
   protect?: string[];
   protectUsual: boolean;
@@ -40,6 +42,8 @@ export function addCycleOptions(command: Command): Command {
     .option("--concurrency <most>", 'most targets that run at once: "auto", "none" or a number; with --pool-cpu, most busy ones', "auto")
     .option("--guardian <mode>", 'the process that resumes everything if hobble is killed: "auto", "require" or "off"', "auto")
     .option("--foreign-stops <what>", 'processes that somebody else stopped: "respect" (leave them alone) or "ignore"', "respect")
+    .option("--on-evasion <what>", 'targets that run although they are stopped: "auto", "restop", "freeze" or "report"', "auto")
+    .option("--freeze", "freeze it as a cgroup, where that is allowed, in place of sending signals")
     .option("--protect <executable...>", "programs that are never stopped, beside init, sshd, container runtimes and the like")
     .option("--no-protect-usual", "do not protect those")
     .option("--runtime-dir <directory>", "where the table of what is stopped is kept (default: /run/hobble, or a private one)");
@@ -84,6 +88,7 @@ export function hobblerOptionsOf({
   concurrency,
   guardian,
   foreignStops,
+  onEvasion,
   runtimeDir,
   protect,
   protectUsual,
@@ -94,6 +99,7 @@ export function hobblerOptionsOf({
     realtime: realtime as HobblerOptions["realtime"],
     guardian: guardian as HobblerOptions["guardian"],
     foreignStops: foreignStops as HobblerOptions["foreignStops"],
+    onEvasion: onEvasion as HobblerOptions["onEvasion"],
     runtimeDir,
     protect,
     protectUsual,

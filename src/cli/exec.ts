@@ -65,6 +65,8 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const hobbler = new Hobbler(hobblerOptionsOf(flags));
 
   hobbler.on("unguarded", ({ error }) => complain(error.message));
+  hobbler.on("unfrozen", ({ message }) => complain(message));
+  hobbler.on("crowded", ({ message }) => complain(message));
 
   const events = new EventEmitter<CommandEvents>();
   const command = host().holdCommand(argumentBytes(words), inherited, originalOpenFiles(), (event) => {
@@ -73,7 +75,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const ended = once(events, "ended") as Promise<[CommandEvent]>;
   raisePriority();
 
-  const target = hobbler.add({ tree: command.pid, adoptOrphans: true }, share(hobbler));
+  const target = hobbler.add({ tree: command.pid, adoptOrphans: true, via: flags.freeze ? "freeze" : "auto" }, share(hobbler));
   const job = new Job(hobbler, command.pid, () => target.members);
   events.on("signal", ({ value, passedOn, atNs }) => {
     if (endingSignals.has(value)) job.grantReprieve();

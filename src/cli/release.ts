@@ -57,14 +57,15 @@ function describe({ path, owner, ignored, members }: RecoveredTable, dryRun: boo
     if (ignored !== ownerLives) printError(`${path}: ${ignored.replace(`${path} `, "")}`);
     return;
   }
-  const pids = (result: RecoveredProcess["result"]) => members.filter((member) => member.result === result).map(({ pid }) => pid);
+  const pids = (result: RecoveredProcess["result"]) =>
+    members.filter((member) => member.result === result).map(({ pid, cgroup }) => cgroup ?? pid);
   const resumed = pids("resumed");
   if (resumed.length > 0) {
     print(`${dryRun ? "would resume" : "resumed"} what the hobble with PID ${owner} had left stopped: ${resumed.join(", ")}\n`);
   }
   const foreign = pids("foreign");
   if (foreign.length > 0) print(`left alone, because somebody else stopped them or a debugger holds them: ${foreign.join(", ")}\n`);
-  for (const { pid, result, error } of members) {
-    if (result === "failed") printError(`process ${pid} could not be resumed: ${error}`);
+  for (const { pid, cgroup, result, error } of members) {
+    if (result === "failed") printError(`${cgroup ?? `process ${pid}`} could not be resumed: ${error}`);
   }
 }
