@@ -113,6 +113,10 @@ export function allEntrants(): Entrant[] {
     hobble("hobble", "hobble", "the library with default options (balanced)", {}),
     hobble("hobble-tight", "hobble tight", "precision: tight", { precision: "tight" }),
     hobble("hobble-economy", "hobble economy", "precision: economy", { precision: "economy" }),
+    {
+      ...hobble("hobble-limit", "hobble limit", "the library, with a limit of CPU time instead of a cycle", {}),
+      asLimit: true,
+    },
     python("asyncio", "asyncio", "Python: one coroutine for each process", ["asyncio_loop.py"]),
     python("gevent", "gevent", "Python: one greenlet for each process", ["gevent_loop.py"], { module: "gevent" }),
     python("threads", "threads", "Python: one thread for each process", ["threads_loop.py"]),

@@ -1,8 +1,8 @@
 /** One contestant hobbles one herd for a while: what the referee saw and what the kernel counted, slice by slice. */
 import { monotonicNs, sleepSeconds } from "../clock.js";
 import type { Entrant } from "../contestants/entrants.js";
-import type { StartMessage } from "../contestants/messages.js";
 import { Session } from "../contestants/session.js";
+import { startMessage } from "../contestants/start-message.js";
 import { Herd, type Load } from "../herd.js";
 import type { Edges, EdgesByPid } from "../referee/edges.js";
 import { treeBytes } from "../referee/process-tree.js";
@@ -62,14 +62,7 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
     referee?.begin(herd, expected);
     const frozen = one.means === "freezing" && one.id.endsWith("v2") ? lab.freezes : undefined;
     frozen?.begin(expected);
-    const start: StartMessage = {
-      type: "start",
-      pids: herd.pids,
-      ...cycle,
-      tree: plan.tree ?? false,
-      ...(one.options && { options: one.options }),
-    };
-    await session.ask(start);
+    await session.ask(startMessage(one, herd.pids, cycle, plan.tree));
     herd.go();
     await sleepSeconds(warmupSeconds);
 
@@ -92,7 +85,8 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
       cpu: { kind: "ratio", parts: cpu },
       memory: { kind: "median", parts: [treeBytes(session.pid)] },
       ...(load === "idle" ? {} : { targetsCpu: { kind: "ratio", parts: [[targetsNs, interval.toNs - fromNs]] } }),
-      ...(edges === undefined ? {} : windowMetrics(edges, cycle, interval, lab.effort.sliceSeconds)),
+      // A limit has no windows to be held to.
+      ...(edges === undefined || one.asLimit ? {} : windowMetrics(edges, cycle, interval, lab.effort.sliceSeconds)),
     };
     const signals = edges === undefined || one.means !== "signals" ? [] : signalsBySlice(edges, fromNs, cpu);
     if (signals.length > 0) metrics.perSignal = { kind: "ratio", parts: cpu.map(([ns], slice) => [ns, signals[slice] ?? 0]) };
