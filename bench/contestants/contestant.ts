@@ -9,7 +9,7 @@ export interface Contestant {
   /** Part of the "start" message; peers do not look at it. */
   options?: HobbleOptions;
   /** Likewise: hobble is to limit CPU time instead of keeping a cycle. */
-  asLimit?: boolean;
+  as?: "limit" | "pool";
 }
 
 /** The library, in a Node process of its own. */

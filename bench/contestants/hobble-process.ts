@@ -12,8 +12,15 @@ function say(message: object): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-async function start(hobbler: Hobbler, { pids, runMs, stopMs, tree, asLimit }: StartMessage): Promise<Started> {
-  const terms: TargetTerms = asLimit ? { limit: runMs / (runMs + stopMs) } : { run: runMs, stop: stopMs };
+function termsOf(hobbler: Hobbler, { runMs, stopMs, as }: StartMessage): TargetTerms {
+  const limit = runMs / (runMs + stopMs);
+  if (as === "limit") return { limit };
+  return as === "pool" ? { pool: hobbler.pools.get("bench") ?? hobbler.pool("bench", { limit }) } : { run: runMs, stop: stopMs };
+}
+
+async function start(hobbler: Hobbler, message: StartMessage): Promise<Started> {
+  const { pids, tree } = message;
+  const terms = termsOf(hobbler, message);
   const before = performance.eventLoopUtilization();
   const firstAddNs = monotonicNs();
   const targets = pids.map((pid) => hobbler.add(tree ? { tree: pid } : pid, terms));

@@ -10,13 +10,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -108,7 +108,9 @@ int main(int argc, char** argv) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int64_t slice_ns = atoll(argv[2]) * 1000000;
   const int threads = argc > 3 ? atoi(argv[3]) : 1;
-  if (strcmp(argv[1], "latency") == 0) latency(slice_ns);
-  else compute(slice_ns, threads > MAX_THREADS ? MAX_THREADS : threads);
+  if (strcmp(argv[1], "latency") == 0)
+    latency(slice_ns);
+  else
+    compute(slice_ns, threads > MAX_THREADS ? MAX_THREADS : threads);
   return 0;
 }

@@ -208,7 +208,9 @@ export const functional: BenchScenario = {
   name: "functional",
   about: "one functional suite for all contestants",
   async run(lab) {
-    const among = lab.entrants.filter(({ id, means }) => means !== "nothing" && (lab.effort.name === "full" || quick.includes(id)));
+    const among = lab.entrants.filter(
+      ({ id, means, as }) => means !== "nothing" && as !== "pool" && (lab.effort.name === "full" || quick.includes(id)),
+    );
     await takeTurns(lab, 1, among, async (one) => {
       lab.log(`functional: ${one.name}`);
       lab.found.checks.push(...(await tryOut(lab, one)));

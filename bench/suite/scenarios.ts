@@ -8,6 +8,7 @@ import { churn } from "./scenarios/churn.js";
 import { discovery } from "./scenarios/discovery.js";
 import { experiment } from "./scenarios/experiment.js";
 import { limits } from "./scenarios/limits.js";
+import { pools } from "./scenarios/pools.js";
 import { recovery } from "./scenarios/recovery.js";
 import { startup } from "./scenarios/startup.js";
 import { windows } from "./scenarios/windows.js";
@@ -20,6 +21,7 @@ export const allScenarios: readonly BenchScenario[] = [
   windows,
   experiment,
   limits,
+  pools,
   bystanders,
   benefit,
   recovery,

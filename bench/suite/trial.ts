@@ -10,6 +10,7 @@ import type { Referee } from "../referee/referee.js";
 import { type Cycle, type Interval, measureWindows } from "../referee/windows.js";
 import { type Bins, binned } from "../statistics/bins.js";
 import type { Measurement } from "../statistics/measurement.js";
+import { sum } from "../statistics.js";
 import type { BenchLab } from "./bench-lab.js";
 import type { Timeline } from "./results.js";
 import { targetsCpuNs } from "./targets-cpu.js";
@@ -29,6 +30,8 @@ export interface Trial {
   metrics: Record<string, Measurement>;
   edges: EdgesByPid | undefined;
   interval: Interval;
+  /** CPU time of each target in the measured time; empty where targets are idle. */
+  targetsNs: number[];
 }
 
 const slackSeconds = 60;
@@ -69,7 +72,8 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
     const fromNs = monotonicNs();
     const cpu: [number, number][] = [];
     let before = { cpuNs: lab.meter.readNs(session.pid), timeNs: fromNs };
-    const targetsBefore = load === "idle" ? 0 : targetsCpuNs(herd.pids);
+    const readTargets = () => (load === "idle" ? [] : herd.pids.map((pid) => targetsCpuNs([pid])));
+    const targetsBefore = readTargets();
     const work = plan.meanwhile?.();
     while (monotonicNs() < fromNs + seconds * 1e9) {
       await sleepSeconds(lab.effort.sliceSeconds);
@@ -79,18 +83,18 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
     }
     await work;
     const interval: Interval = { fromNs, toNs: monotonicNs() };
-    const targetsNs = load === "idle" ? 0 : targetsCpuNs(herd.pids) - targetsBefore;
+    const targetsNs = readTargets().map((ns, index) => ns - (targetsBefore[index] ?? 0));
     const edges = frozen?.end(groupsOf(session, herd.pids)) ?? (await referee?.end(herd));
     const metrics: Record<string, Measurement> = {
       cpu: { kind: "ratio", parts: cpu },
       memory: { kind: "median", parts: [treeBytes(session.pid)] },
-      ...(load === "idle" ? {} : { targetsCpu: { kind: "ratio", parts: [[targetsNs, interval.toNs - fromNs]] } }),
+      ...(load === "idle" ? {} : { targetsCpu: { kind: "ratio", parts: [[sum(targetsNs), interval.toNs - fromNs]] } }),
       // A limit has no windows to be held to.
-      ...(edges === undefined || one.asLimit ? {} : windowMetrics(edges, cycle, interval, lab.effort.sliceSeconds)),
+      ...(edges === undefined || one.as !== undefined ? {} : windowMetrics(edges, cycle, interval, lab.effort.sliceSeconds)),
     };
     const signals = edges === undefined || one.means !== "signals" ? [] : signalsBySlice(edges, fromNs, cpu);
     if (signals.length > 0) metrics.perSignal = { kind: "ratio", parts: cpu.map(([ns], slice) => [ns, signals[slice] ?? 0]) };
-    return { metrics, edges, interval };
+    return { metrics, edges, interval, targetsNs };
   } finally {
     await herd.end();
     await session.close();

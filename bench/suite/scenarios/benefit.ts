@@ -33,7 +33,7 @@ export const benefit: BenchScenario = {
   name: "benefit",
   about: "CPU given back to innocents for each CPU that the hobbler takes",
   async run(lab) {
-    const among = lab.entrants.filter(({ means, most }) => means !== "nothing" && most >= count);
+    const among = lab.entrants.filter(({ means, most, as }) => means !== "nothing" && most >= count && as !== "pool");
     for (let round = 0; round < lab.effort.rounds; round++) {
       lab.log("benefit: nothing");
       const free = await beside(lab, "nothing");

@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { identify } from "hobble";
 import psList from "ps-list";
+// Not public, but what the daemon looks with.
+import { ProcSource } from "../../../dist/discovery/proc.js";
 import { monotonicNs } from "../../clock.js";
 import { Herd } from "../../herd.js";
 import type { Measurement } from "../../statistics/measurement.js";
@@ -12,11 +14,14 @@ import type { BenchScenario } from "../bench-lab.js";
 const count = 1000;
 const looks = 5;
 
+const native = new ProcSource([]);
+
 /** Each gives the number of processes that it saw. */
 const ways: Record<string, () => Promise<number> | number> = {
   "ps-list": async () => (await psList()).length,
   "ps -eo": async () => (await promisify(execFile)("ps", ["-eo", "pid,ppid,comm"], { maxBuffer: 1 << 24 })).stdout.split("\n").length,
   "/proc in Node": () => numericNames().filter((pid) => readStat(pid) !== undefined).length,
+  "native scan": async () => (await native.list()).length,
   "native identify": () => numericNames().filter((pid) => identify(Number(pid)) !== undefined).length,
 };
 

@@ -10,7 +10,7 @@ export const experiment: BenchScenario = {
   name: "experiment",
   about: "200 sleeping processes, as the experiment hobbled them",
   async run(lab) {
-    const plain = (one: Entrant) => one.means === "signals" && one.most >= count;
+    const plain = (one: Entrant) => one.means === "signals" && one.most >= count && one.as !== "pool";
     const points = [
       { name: "200 processes", tree: false, among: lab.entrants.filter(plain) },
       {

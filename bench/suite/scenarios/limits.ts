@@ -14,8 +14,8 @@ function cycleFor(share: number): Cycle {
   return { runMs: share * periodMs, stopMs: (1 - share) * periodMs };
 }
 
-function takesPart({ means, id }: Entrant): boolean {
-  return means !== "nothing" && id !== "hobble-tight" && id !== "hobble-economy";
+function takesPart({ means, id, as }: Entrant): boolean {
+  return as !== "pool" && means !== "nothing" && id !== "hobble-tight" && id !== "hobble-economy";
 }
 
 export const limits: BenchScenario = {

@@ -48,7 +48,7 @@ export const recovery: BenchScenario = {
   name: "recovery",
   about: "what is left stopped when the hobbler gets SIGKILL",
   async run(lab) {
-    const among = lab.entrants.filter(({ means }) => means === "signals" || means === "freezing");
+    const among = lab.entrants.filter(({ means, as }) => as === undefined && (means === "signals" || means === "freezing"));
     await takeTurns(lab, lab.effort.name === "full" ? 5 : 2, among, async (one, round) => {
       lab.log(`recovery: ${one.name}`);
       const { left, resumedNs } = await kill(lab, one);

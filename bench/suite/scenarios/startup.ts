@@ -16,7 +16,7 @@ export const startup: BenchScenario = {
       lab.found.notes.push("startup: left out, as nobody sees the signals to sleeping processes here");
       return;
     }
-    const among = lab.entrants.filter(({ means, most }) => means === "signals" && most >= count);
+    const among = lab.entrants.filter(({ means, most, as }) => as === undefined && means === "signals" && most >= count);
     await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
       lab.log(`startup: ${one.name}`);
       const herd = await Herd.start({ count, kind: "idle", lifetimeSeconds: 60, shortestGapMs: 1, userId: undefined });

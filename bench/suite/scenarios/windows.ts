@@ -18,7 +18,8 @@ interface Point {
 /** Costs 10,000 targets long enough to add; the plain loops show the same in fewer. */
 const mostIdle = ["hobble", "hobble-economy", "hobble-limit", "asyncio", "batched"];
 /** A limit is not a cycle: it takes part where cost alone is asked for. */
-const takesPart = (one: Entrant, { load }: Point) => one.means !== "nothing" && (load === "idle" || !one.asLimit);
+const takesPart = (one: Entrant, { load }: Point) =>
+  one.means !== "nothing" && one.as !== "pool" && (load === "idle" || one.as === undefined);
 
 function points({ effort }: BenchLab): Point[] {
   const label = (count: number) => count.toLocaleString("en");
