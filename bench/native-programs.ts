@@ -1,6 +1,7 @@
 /** The bench's C programs, compiled when they are first needed. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 
 type Program = "herd" | "bareloop" | "bystander" | "spender" | "synthetic" | "worker" | "reuse" | "churn";
@@ -8,10 +9,23 @@ type Program = "herd" | "bareloop" | "bystander" | "spender" | "synthetic" | "wo
 /** Root of the repository, seen from build-bench/. */
 export const repository = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
+/** Where we may write: here in a clone, in the user's cache where the package is installed for all. */
+function binaryFolder(): string {
+  const here = `${repository}/build-bench`;
+  try {
+    accessSync(here, constants.W_OK);
+    return here;
+  } catch {
+    const cache = `${process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`}/hobble-bench`;
+    mkdirSync(cache, { recursive: true });
+    return cache;
+  }
+}
+
 /** Path of the compiled program. @throws Error where there is no C compiler. */
 export function nativeProgram(name: Program): string {
   const source = `${repository}/bench/native/${name}.c`;
-  const binary = `${repository}/build-bench/${name}`;
+  const binary = `${binaryFolder()}/${name}`;
   if (!existsSync(binary) || statSync(binary).mtimeMs < statSync(source).mtimeMs) {
     // Such as "ccache gcc".
     const [compiler = "cc", ...words] = (process.env.CC ?? "cc").split(" ");

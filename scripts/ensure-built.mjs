@@ -2,7 +2,7 @@
 /**
  * Makes `npm start` and `npm test` work as the very first command after a clone, and after every edit: installs the dependencies and
  * compiles the addons and the TypeScript, each only if it is not up to date. Silent, and done in about 80 ms, when nothing is to do.
- * `--force` compiles everything again.
+ * `--force` compiles everything again. `--bench` compiles the benchmark suite too.
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, renameSync, rmSync } from "node:fs";
@@ -12,6 +12,7 @@ import { dependenciesInstalled, isFresh, remake } from "./freshness.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const force = process.argv.includes("--force");
+const withBench = process.argv.includes("--bench");
 const locked = process.argv.includes("--locked");
 
 class StepFailed extends Error {}
@@ -49,6 +50,13 @@ function compileTypeScript() {
   rmSync(old, { recursive: true, force: true });
 }
 
+/** A source that was deleted leaves no module behind. */
+function compileBench() {
+  const folder = join(root, "build-bench");
+  rmSync(folder, { recursive: true, force: true });
+  runNode([join(root, "node_modules/typescript/bin/tsc"), "--project", "bench/tsconfig.json"]);
+}
+
 const addons = {
   root,
   inputs: ["binding.gyp", "native/engine", "native/guardian", "native/host", "scripts/build-native.mjs"],
@@ -56,6 +64,7 @@ const addons = {
   stamp: "build/addons.sha256",
 };
 const modules = { root, inputs: ["src", "tsconfig.json"], outputs: ["dist/cli/main.js"], stamp: "build/modules.sha256" };
+const bench = { root, inputs: ["bench", "src", "tsconfig.json"], outputs: ["build-bench/main.js"], stamp: "build/bench.sha256" };
 
 const steps = [
   { doing: "installing dependencies", done: () => dependenciesInstalled(root), run: installDependencies },
@@ -68,6 +77,11 @@ const steps = [
     doing: "compiling TypeScript",
     done: () => !force && isFresh(modules),
     run: () => remake(modules, compileTypeScript),
+  },
+  {
+    doing: "compiling the benchmark",
+    done: () => !withBench || (!force && isFresh(bench)),
+    run: () => remake(bench, compileBench),
   },
 ];
 

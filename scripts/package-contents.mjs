@@ -1,4 +1,4 @@
-/** What the package may contain: exactly what is compiled from src, the sources of the addons, and the documents. */
+/** What the package may contain: exactly what is compiled from src, the sources of the addons, the benchmark, and the documents. */
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -22,6 +22,10 @@ export function expectedContents() {
     ...FIXED,
     ...modules.flatMap((path) => [`${path}.js`, `${path}.d.ts`]),
     ...["native/engine", "native/guardian", "native/host"].flatMap((folder) => list(folder, /\.(cc|h)$/)),
+    // The benchmark: compiled, with the C programs and the peers that it starts.
+    ...list("bench", /(?<!\.d)\.ts$/).map((path) => `build-${path.replace(/\.ts$/, ".js")}`),
+    ...list("bench/native", /\.(c|cc)$/),
+    ...list("bench/peers", /\.py$/),
     ...list("docs", /\.(json|md|svg)$/),
   ].sort();
 }

@@ -8,6 +8,8 @@ export interface Contestant {
   args: string[];
   /** Part of the "start" message; peers do not look at it. */
   options?: HobbleOptions;
+  /** Likewise: hobble is to limit CPU time instead of keeping a cycle. */
+  as?: "limit" | "pool";
 }
 
 /** The library, in a Node process of its own. */

@@ -77,21 +77,16 @@ function python(
 }
 
 /** Version 1 or 2 of a controller; the kernel binds each controller to one of them. */
-function cgroup(kind: "quota" | "freezer", version: 1 | 2, about: string): Entrant {
-  const controller = kind === "quota" ? "cpu" : "freezer";
+function cgroup(kind: "quota" | "together" | "freezer", version: 1 | 2, about: string): Entrant {
+  const controller = kind === "freezer" ? "freezer" : "cpu";
+  const name = { quota: "CPU quota", together: "one CPU quota", freezer: "freezer" }[kind];
   const mount = mountOf(version === 2 ? "cgroup2" : controller);
-  return python(
-    `${kind}-v${version}`,
-    `${kind === "quota" ? "CPU quota" : "freezer"} v${version}`,
-    about,
-    ["cgroup_each.py", kind, String(version), mount ?? ""],
-    {
-      means: kind === "quota" ? "quota" : "freezing",
-      most: 200,
-      trees: true,
-      missing: missingCgroup(kind, version, mount),
-    },
-  );
+  return python(`${kind}-v${version}`, `${name} v${version}`, about, ["cgroup_each.py", kind, String(version), mount ?? ""], {
+    means: kind === "freezer" ? "freezing" : "quota",
+    most: 200,
+    missing: missingCgroup(kind, version, mount),
+    ...(kind === "together" && { as: "pool" as const }),
+  });
 }
 
 function missingCgroup(kind: string, version: 1 | 2, mount: string | undefined): string | undefined {
@@ -113,6 +108,11 @@ export function allEntrants(): Entrant[] {
     hobble("hobble", "hobble", "the library with default options (balanced)", {}),
     hobble("hobble-tight", "hobble tight", "precision: tight", { precision: "tight" }),
     hobble("hobble-economy", "hobble economy", "precision: economy", { precision: "economy" }),
+    {
+      ...hobble("hobble-limit", "hobble limit", "the library, with a limit of CPU time instead of a cycle", {}),
+      as: "limit",
+    },
+    { ...hobble("hobble-pool", "hobble pool", "the library, all targets in a pool that shares one limit", {}), as: "pool" },
     python("asyncio", "asyncio", "Python: one coroutine for each process", ["asyncio_loop.py"]),
     python("gevent", "gevent", "Python: one greenlet for each process", ["gevent_loop.py"], { module: "gevent" }),
     python("threads", "threads", "Python: one thread for each process", ["threads_loop.py"]),
@@ -140,6 +140,8 @@ export function allEntrants(): Entrant[] {
     cgroup("freezer", 2, "freezing a cgroup for each process, by a coroutine each"),
     cgroup("quota", 1, "the kernel's CPU quota, a cgroup for each process"),
     cgroup("quota", 2, "the kernel's CPU quota, a cgroup for each process"),
+    cgroup("together", 1, "the kernel's CPU quota, one cgroup for all"),
+    cgroup("together", 2, "the kernel's CPU quota, one cgroup for all"),
     python("nothing", "nothing", "the targets run freely", ["nothing.py"], { means: "nothing" }),
   ];
 }

@@ -1,7 +1,7 @@
 /** The hobble contestant: a program that embeds the library and does as the bench says. */
 import { performance } from "node:perf_hooks";
 import { createInterface } from "node:readline";
-import { Hobbler } from "hobble";
+import { Hobbler, type TargetTerms } from "hobble";
 import { monotonicNs } from "../clock.js";
 import { type Summary, summarize } from "../statistics.js";
 import type { Message, Started, StartMessage, StatsReply, SumsReply } from "./messages.js";
@@ -12,11 +12,18 @@ function say(message: object): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-async function start(hobbler: Hobbler, { pids, runMs, stopMs, tree }: StartMessage): Promise<Started> {
-  const cycle = { run: runMs, stop: stopMs };
+function termsOf(hobbler: Hobbler, { runMs, stopMs, as }: StartMessage): TargetTerms {
+  const limit = runMs / (runMs + stopMs);
+  if (as === "limit") return { limit };
+  return as === "pool" ? { pool: hobbler.pools.get("bench") ?? hobbler.pool("bench", { limit }) } : { run: runMs, stop: stopMs };
+}
+
+async function start(hobbler: Hobbler, message: StartMessage): Promise<Started> {
+  const { pids, tree } = message;
+  const terms = termsOf(hobbler, message);
   const before = performance.eventLoopUtilization();
   const firstAddNs = monotonicNs();
-  const targets = pids.map((pid) => hobbler.add(tree ? { tree: pid } : pid, cycle));
+  const targets = pids.map((pid) => hobbler.add(tree ? { tree: pid } : pid, terms));
   const addMs = (monotonicNs() - firstAddNs) / 1e6;
   const outcomes = await Promise.allSettled(targets.map((target) => target.ready));
   const refused = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [String(outcome.reason)] : []));

@@ -15,6 +15,8 @@ export interface StartMessage {
   /** Hobble each with its descendants; default: alone. */
   tree?: boolean;
   options?: HobbleOptions;
+  /** To hobble: allow the CPU time that the cycle means, instead of the cycle; to each, or to all together. */
+  as?: "limit" | "pool";
 }
 
 /** Further targets, with the same cycle. */

@@ -43,7 +43,7 @@ export class Session {
     this.#process.stdin.write(`${JSON.stringify(message)}\n`);
   }
 
-  async ask<Reply>(message: { type: string }): Promise<Reply> {
+  async ask<Reply>(message: { type: string } & object): Promise<Reply> {
     this.tell(message);
     return (await this.#reply()) as Reply;
   }

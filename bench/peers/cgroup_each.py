@@ -1,6 +1,7 @@
-"""A cgroup for each process: cgroup_each.py quota|freezer 1|2 MOUNT
+"""A cgroup for each process: cgroup_each.py quota|together|freezer 1|2 MOUNT
 
 quota     the kernel's CPU quota: it may run for the run time in each period, then waits for the next.
+together  the same quota for all of them together, in one group.
 freezer   one coroutine for each group, which freezes it and thaws it.
 """
 
@@ -20,10 +21,14 @@ def write(group, file, text):
         out.write(text)
 
 
+def group_of(pid):
+    return f"{parent}/all" if kind == "together" else f"{parent}/{pid}"
+
+
 def enter(pid):
     """Moves a process into a group of its own; remembers where it came from."""
-    group = f"{parent}/{pid}"
-    os.makedirs(group)
+    group = group_of(pid)
+    os.makedirs(group, exist_ok=True)
     with open(f"/proc/{pid}/cgroup") as groups:
         for line in groups:
             _, controllers, path = line.rstrip("\n").split(":", 2)
@@ -58,7 +63,7 @@ async def hobble(orders, group):
 
 
 def leave(pid):
-    group = f"{parent}/{pid}"
+    group = group_of(pid)
     try:
         if kind == "freezer":
             freeze(group, False)
@@ -81,7 +86,7 @@ async def main():
 
     def begin(pid):
         group = enter(pid)
-        if kind == "quota":
+        if kind in ("quota", "together"):
             limit(orders, group)
         else:
             loops.append(asyncio.create_task(hobble(orders, group)))

@@ -1,7 +1,7 @@
 /** The floor of what signals cost: the bare loop at the same points, in turn with the contestants. */
 import { bareloop } from "../contestants/bareloop.js";
 import { Herd } from "../herd.js";
-import { type BenchLab, type BenchScenario, cycle } from "./bench-lab.js";
+import { type BenchScenario, cycle } from "./bench-lab.js";
 
 const priority = 50;
 

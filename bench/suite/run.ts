@@ -46,7 +46,7 @@ export async function runSuite(orders: RunOrders, notes: readonly string[]): Pro
     ...lab.found,
     notes: [...notes, ...lab.found.notes],
   };
-  const path = orders.into ?? `${repository}/bench/results/${orders.effort.name}-${host.date.replaceAll(":", "-")}.json`;
+  const path = orders.into ?? `${resultsFolder()}/${orders.effort.name}-${host.date.replaceAll(":", "-")}.json`;
   const whole = orders.into !== undefined && existsSync(path) ? joinResults(readResults(path), results) : results;
   writeResults(path, whole);
   process.stdout.write(`${[path, ...writeReports(whole, path)].join("\n")}\n`);
@@ -55,6 +55,11 @@ export async function runSuite(orders: RunOrders, notes: readonly string[]): Pro
   if (wrong.length > 0)
     process.stdout.write(`The referee is wrong about ${wrong.length} of its own checks: nothing it says may be believed.\n`);
   return results.unusable.length + wrong.length > 0 ? 1 : 0;
+}
+
+/** In a clone among its own; else here. */
+function resultsFolder(): string {
+  return existsSync(`${repository}/bench/tsconfig.json`) ? `${repository}/bench/results` : process.cwd();
 }
 
 function chosen(ids: readonly string[] | undefined): Entrant[] {

@@ -1,8 +1,8 @@
 /** One contestant hobbles one herd for a while: what the referee saw and what the kernel counted, slice by slice. */
 import { monotonicNs, sleepSeconds } from "../clock.js";
 import type { Entrant } from "../contestants/entrants.js";
-import type { StartMessage } from "../contestants/messages.js";
 import { Session } from "../contestants/session.js";
+import { startMessage } from "../contestants/start-message.js";
 import { Herd, type Load } from "../herd.js";
 import type { Edges, EdgesByPid } from "../referee/edges.js";
 import { treeBytes } from "../referee/process-tree.js";
@@ -10,6 +10,7 @@ import type { Referee } from "../referee/referee.js";
 import { type Cycle, type Interval, measureWindows } from "../referee/windows.js";
 import { type Bins, binned } from "../statistics/bins.js";
 import type { Measurement } from "../statistics/measurement.js";
+import { sum } from "../statistics.js";
 import type { BenchLab } from "./bench-lab.js";
 import type { Timeline } from "./results.js";
 import { targetsCpuNs } from "./targets-cpu.js";
@@ -29,6 +30,8 @@ export interface Trial {
   metrics: Record<string, Measurement>;
   edges: EdgesByPid | undefined;
   interval: Interval;
+  /** CPU time of each target in the measured time; empty where targets are idle. */
+  targetsNs: number[];
 }
 
 const slackSeconds = 60;
@@ -62,21 +65,15 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
     referee?.begin(herd, expected);
     const frozen = one.means === "freezing" && one.id.endsWith("v2") ? lab.freezes : undefined;
     frozen?.begin(expected);
-    const start: StartMessage = {
-      type: "start",
-      pids: herd.pids,
-      ...cycle,
-      tree: plan.tree ?? false,
-      ...(one.options && { options: one.options }),
-    };
-    await session.ask(start);
+    await session.ask(startMessage(one, herd.pids, cycle, plan.tree));
     herd.go();
     await sleepSeconds(warmupSeconds);
 
     const fromNs = monotonicNs();
     const cpu: [number, number][] = [];
     let before = { cpuNs: lab.meter.readNs(session.pid), timeNs: fromNs };
-    const targetsBefore = load === "idle" ? 0 : targetsCpuNs(herd.pids);
+    const readTargets = () => (load === "idle" ? [] : herd.pids.map((pid) => targetsCpuNs([pid])));
+    const targetsBefore = readTargets();
     const work = plan.meanwhile?.();
     while (monotonicNs() < fromNs + seconds * 1e9) {
       await sleepSeconds(lab.effort.sliceSeconds);
@@ -86,17 +83,18 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
     }
     await work;
     const interval: Interval = { fromNs, toNs: monotonicNs() };
-    const targetsNs = load === "idle" ? 0 : targetsCpuNs(herd.pids) - targetsBefore;
+    const targetsNs = readTargets().map((ns, index) => ns - (targetsBefore[index] ?? 0));
     const edges = frozen?.end(groupsOf(session, herd.pids)) ?? (await referee?.end(herd));
     const metrics: Record<string, Measurement> = {
       cpu: { kind: "ratio", parts: cpu },
       memory: { kind: "median", parts: [treeBytes(session.pid)] },
-      ...(load === "idle" ? {} : { targetsCpu: { kind: "ratio", parts: [[targetsNs, interval.toNs - fromNs]] } }),
-      ...(edges === undefined ? {} : windowMetrics(edges, cycle, interval, lab.effort.sliceSeconds)),
+      ...(load === "idle" ? {} : { targetsCpu: { kind: "ratio", parts: [[sum(targetsNs), interval.toNs - fromNs]] } }),
+      // A limit has no windows to be held to.
+      ...(edges === undefined || one.as !== undefined ? {} : windowMetrics(edges, cycle, interval, lab.effort.sliceSeconds)),
     };
     const signals = edges === undefined || one.means !== "signals" ? [] : signalsBySlice(edges, fromNs, cpu);
     if (signals.length > 0) metrics.perSignal = { kind: "ratio", parts: cpu.map(([ns], slice) => [ns, signals[slice] ?? 0]) };
-    return { metrics, edges, interval };
+    return { metrics, edges, interval, targetsNs };
   } finally {
     await herd.end();
     await session.close();

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { attachCommand } from "./attach.js";
+import { benchCommand } from "./bench.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { execCommand } from "./exec.js";
@@ -18,6 +19,7 @@ Examples:
   hobble doctor                                         what this host allows
   hobble attach 4711 --run 10ms --stop 250ms            hobble a process
   hobble exec --run 20ms --stop 80ms -- make -j4        start a command hobbled
+  hobble bench quick                                    measure it on this host
   hobble release                                        resume what a hobble that was killed left stopped
 
 Durations have a unit: 500us, 10ms, 1.5s, 2m, 1h.
@@ -34,6 +36,7 @@ execCommand(program);
 demoCommand(program);
 releaseCommand(program);
 doctorCommand(program);
+benchCommand(program);
 
 try {
   await program.parseAsync();

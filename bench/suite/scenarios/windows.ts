@@ -16,9 +16,10 @@ interface Point {
 }
 
 /** Costs 10,000 targets long enough to add; the plain loops show the same in fewer. */
-const mostIdle = ["hobble", "hobble-economy", "asyncio", "batched"];
-/** Windows that are wrong by seconds: longer runs would only show it more often. */
-const unhobbled = (one: Entrant) => one.means !== "nothing";
+const mostIdle = ["hobble", "hobble-economy", "hobble-limit", "asyncio", "batched"];
+/** A limit is not a cycle: it takes part where cost alone is asked for. */
+const takesPart = (one: Entrant, { load }: Point) =>
+  one.means !== "nothing" && one.as !== "pool" && (load === "idle" || one.as === undefined);
 
 function points({ effort }: BenchLab): Point[] {
   const label = (count: number) => count.toLocaleString("en");
@@ -40,7 +41,7 @@ export const windows: BenchScenario = {
   async run(lab) {
     for (const point of points(lab)) {
       const among = lab.entrants.filter(
-        (one) => unhobbled(one) && point.count <= one.most && visible(lab, one, point) && (point.among?.(one) ?? true),
+        (one) => takesPart(one, point) && point.count <= one.most && visible(lab, one, point) && (point.among?.(one) ?? true),
       );
       await takeTurns(lab, point.rounds ?? lab.effort.rounds, among, async (one, round) => {
         lab.log(`windows: ${point.name}: ${one.name}`);

@@ -1,0 +1,30 @@
+/** The experiment that started it all, again: 200 sleeping processes, with and without re-reading their trees in each period. */
+import type { Entrant } from "../../contestants/entrants.js";
+import { type BenchScenario, cycle, takeTurns } from "../bench-lab.js";
+import { trial } from "../trial.js";
+
+const count = 200;
+const pythons = ["asyncio", "gevent", "threads", "batched"];
+
+export const experiment: BenchScenario = {
+  name: "experiment",
+  about: "200 sleeping processes, as the experiment hobbled them",
+  async run(lab) {
+    const plain = (one: Entrant) => one.means === "signals" && one.most >= count && one.as !== "pool";
+    const points = [
+      { name: "200 processes", tree: false, among: lab.entrants.filter(plain) },
+      {
+        name: "200 trees",
+        tree: true,
+        among: lab.entrants.filter((one) => plain(one) && (pythons.includes(one.id) || one.id.startsWith("hobble"))),
+      },
+    ];
+    for (const { name, tree, among } of points) {
+      await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
+        lab.log(`experiment: ${name}: ${one.name}`);
+        const { metrics } = await trial(lab, one, { count, load: "idle", cycle, tree, seconds: lab.effort.seconds });
+        lab.found.observations.push({ scenario: "experiment", point: name, count, contestant: one.id, round, metrics });
+      });
+    }
+  },
+};

@@ -1,0 +1,44 @@
+/** How much CPU a limited process gets against what it was allowed. */
+import type { Entrant } from "../../contestants/entrants.js";
+import type { Cycle } from "../../referee/windows.js";
+import { evaluateAll } from "../../statistics/measurement.js";
+import { type BenchScenario, takeTurns } from "../bench-lab.js";
+import { trial } from "../trial.js";
+
+const periodMs = 100;
+
+/** Of one CPU. cpulimit takes whole percent. */
+const shares = [0.02, 0.05, 0.2, 0.5];
+
+function cycleFor(share: number): Cycle {
+  return { runMs: share * periodMs, stopMs: (1 - share) * periodMs };
+}
+
+function takesPart({ means, id, as }: Entrant): boolean {
+  return as !== "pool" && means !== "nothing" && id !== "hobble-tight" && id !== "hobble-economy";
+}
+
+export const limits: BenchScenario = {
+  name: "limits",
+  about: "CPU got against CPU asked, 2 to 50 % of one CPU",
+  async run(lab) {
+    const asked = lab.effort.name === "full" ? shares : [0.05, 0.2];
+    for (const share of asked) {
+      await takeTurns(lab, lab.effort.rounds, lab.entrants.filter(takesPart), async (one, round) => {
+        const point = `${Math.round(share * 100)} % of one CPU`;
+        lab.log(`limits: ${point}: ${one.name}`);
+        const { metrics } = await trial(lab, one, { count: 1, load: "busy", cycle: cycleFor(share), seconds: 2 });
+        const got = metrics.targetsCpu;
+        if (got === undefined) return;
+        lab.found.observations.push({
+          scenario: "limits",
+          point,
+          count: 1,
+          contestant: one.id,
+          round,
+          metrics: { limitOff: { kind: "median", parts: [evaluateAll(got) / share] }, ...(metrics.cpu && { cpu: metrics.cpu }) },
+        });
+      });
+    }
+  },
+};
