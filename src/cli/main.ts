@@ -2,13 +2,27 @@
 /** The command `hobble`. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { addCommand } from "./add.js";
 import { attachCommand } from "./attach.js";
+import { checkCommand } from "./check.js";
+import { completionCommand } from "./completion.js";
+import { daemonCommand } from "./daemon.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
+import { eventsCommand } from "./events.js";
 import { execCommand } from "./exec.js";
 import { ExitCode, exitCodeOf, exitCodesHelp } from "./exit.js";
+import { explainCommand } from "./explain.js";
+import { lsCommand } from "./ls.js";
+import { offCommand, onCommand } from "./off-on.js";
 import { releaseCommand } from "./release.js";
+import { reloadCommand } from "./reload.js";
+import { rmCommand } from "./rm.js";
+import { showCommand } from "./show.js";
+import { statsCommand } from "./stats.js";
+import { statusCommand } from "./status.js";
 import { printError } from "./streams.js";
+import { topCommand } from "./top.js";
 
 const { version, description } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as Record<string, string>;
 
@@ -34,6 +48,19 @@ execCommand(program);
 demoCommand(program);
 releaseCommand(program);
 doctorCommand(program);
+for (const define of [
+  daemonCommand,
+  checkCommand,
+  addCommand,
+  rmCommand,
+  lsCommand,
+  showCommand,
+  explainCommand,
+  statusCommand,
+  topCommand,
+])
+  define(program);
+for (const define of [offCommand, onCommand, reloadCommand, statsCommand, eventsCommand, completionCommand]) define(program);
 
 try {
   await program.parseAsync();
