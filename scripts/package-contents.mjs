@@ -23,6 +23,7 @@ export function expectedContents() {
     ...modules.flatMap((path) => [`${path}.js`, `${path}.d.ts`]),
     ...["native/engine", "native/guardian", "native/host"].flatMap((folder) => list(folder, /\.(cc|h)$/)),
     ...list("docs", /\.(json|md|svg)$/),
+    ...list("packaging", /\.(toml|service|conf|json)$/),
   ].sort();
 }
 

@@ -68,18 +68,28 @@ export function metricsText(supervisor: Supervisor): string {
   out.counter("hobble_signals_total", "Signals sent.", engine.signals);
   out.counter("hobble_wakeups_total", "Wake-ups of the timer threads.", engine.wakeups);
   out.counter("hobble_skipped_windows_total", "Windows that were wholly in the past when their turn came.", engine.skippedWindows);
-  out.counter("hobble_deferred_windows_total", "Run windows that had to wait because of a cap on what runs at once.", engine.deferredWindows);
+  out.counter(
+    "hobble_deferred_windows_total",
+    "Run windows that had to wait because of a cap on what runs at once.",
+    engine.deferredWindows,
+  );
   out.counter("hobble_engine_cpu_seconds_total", "CPU time of the engine, by thread.", [
     { labels: { thread: "timer" }, value: engine.cpuNs / 1e9 },
     { labels: { thread: "scout" }, value: engine.scoutCpuNs / 1e9 },
   ]);
-  out.counter("hobble_engine_spin_seconds_total", "Part of the timer threads' CPU time that was spent waiting for a deadline.", engine.spinNs / 1e9);
+  out.counter(
+    "hobble_engine_spin_seconds_total",
+    "Part of the timer threads' CPU time that was spent waiting for a deadline.",
+    engine.spinNs / 1e9,
+  );
   out.gauge("hobble_engine_stretch", "Factor by which periods are lengthened because of overload; 1 = not at all.", engine.stretch);
   out.gauge("hobble_engine_realtime", "1 if the timer thread has SCHED_FIFO.", engine.scheduler === "fifo" ? 1 : 0);
   out.gauge("hobble_engine_guarded", "1 if a guardian watches.", engine.guardian === undefined ? 0 : 1);
 
   const { boundsNs, lateness, runError, stopError } = supervisor.histograms();
-  out.histogram("hobble_signal_lateness_seconds", "Moment a signal was sent minus its deadline.", boundsNs, [{ labels: {}, histogram: lateness }]);
+  out.histogram("hobble_signal_lateness_seconds", "Moment a signal was sent minus its deadline.", boundsNs, [
+    { labels: {}, histogram: lateness },
+  ]);
   out.histogram("hobble_window_error_seconds", "Absolute difference between a window as it was and as asked.", boundsNs, [
     { labels: { window: "run" }, histogram: runError },
     { labels: { window: "stop" }, histogram: stopError },
@@ -99,7 +109,5 @@ export function metricsText(supervisor: Supervisor): string {
 function byOriginAndState(targets: readonly TargetReport[]): Sample[] {
   const counts = new Map<string, number>();
   for (const { origin, state } of targets) counts.set(`${origin} ${state}`, (counts.get(`${origin} ${state}`) ?? 0) + 1);
-  return origins.flatMap((origin) =>
-    states.map((state) => ({ labels: { origin, state }, value: counts.get(`${origin} ${state}`) ?? 0 })),
-  );
+  return origins.flatMap((origin) => states.map((state) => ({ labels: { origin, state }, value: counts.get(`${origin} ${state}`) ?? 0 })));
 }

@@ -26,7 +26,10 @@ export async function listenForScrapes(address: string, metrics: () => string): 
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(
-        new HobbleError("ERR_SOCKET", `metrics cannot be served on ${address} (${error.code ?? error.message}); choose another [daemon] metrics`),
+        new HobbleError(
+          "ERR_SOCKET",
+          `metrics cannot be served on ${address} (${error.code ?? error.message}); choose another [daemon] metrics`,
+        ),
       ),
     );
     server.listen(Number(address.slice(at + 1)), host, () => resolve());
