@@ -27,6 +27,7 @@ export function expectedContents() {
     ...list("bench/native", /\.(c|cc)$/),
     ...list("bench/peers", /\.py$/),
     ...list("docs", /\.(json|md|svg)$/),
+    ...list("packaging", /\.(toml|service|conf|json)$/),
   ].sort();
 }
 

@@ -113,7 +113,7 @@ describe("what cannot be right is refused and changes nothing", () => {
     ["half a cycle", "POST", "/v1/targets", '{"pid":2,"run":"1ms"}', 400, /run and stop go together/],
     ["a cycle and a limit", "POST", "/v1/targets", '{"pid":2,"run":"1ms","stop":"1ms","limit":1}', 400, /not both/],
     ["a window of nothing", "POST", "/v1/targets", '{"pid":2,"run":0,"stop":"1ms"}', 400, /run must be a duration/],
-    ["a limit of nothing", "POST", "/v1/targets", '{"pid":2,"limit":"0%"}', 400, /limit must be a number of CPUs/],
+    ["a limit of nothing", "POST", "/v1/targets", '{"pid":2,"limit":"0%"}', 400, /limit must be a number of CPUs from 0.0001/],
     ["a reason of two lines", "POST", "/v1/targets", '{"pid":2,"limit":1,"reason":"a\\nb"}', 400, /reason must be a text of one line/],
     ["a process that is not there", "POST", "/v1/targets", '{"pid":4194304,"limit":1}', 404, /there is no process 4194304/],
     ["a name that JavaScript knows", "POST", "/v1/targets", '{"pid":2,"limit":1,"__proto__":{"admin":true}}', 400, /there is no option/],

@@ -20,7 +20,8 @@ constexpr char kSuffix[] = ".leases";
 
 Error refuse(const std::string& path, const std::string& why) {
   return {Code::kRuntimeDir, 0,
-          "the runtime directory " + path + " " + why + "; it must be a directory of yours that nobody else can enter (mode 0700)"};
+          "the runtime directory " + path + " " + why +
+              "; it must be a directory of yours that nobody else can read or write (mode 0700 or 0711)"};
 }
 
 std::string error_text(int error) {
@@ -68,7 +69,8 @@ Result<UniqueFd> open_runtime_directory(const std::string& path) {
   struct stat status {};
   if (fstat(directory.get(), &status) != 0) return refuse(path, "cannot be looked at: " + error_text(errno));
   if (status.st_uid != geteuid()) return refuse(path, "belongs to another user (" + std::to_string(status.st_uid) + ")");
-  if ((status.st_mode & 0077) != 0) return refuse(path, "is open to others");
+  // Entering it by name (x) lets others reach a socket beside the tables, which are readable by their owner only.
+  if ((status.st_mode & 0066) != 0) return refuse(path, "is open to others");
   return directory;
 }
 

@@ -1,6 +1,5 @@
 /** Talks to a daemon: what the commands use, and programs may. */
 import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
-import { createInterface } from "node:readline";
 import type { DaemonStats, Decision, Explanation, QuotaStanding, ReloadResult, TargetReport } from "../daemon/supervisor.js";
 import type { Duration } from "../duration.js";
 import { HobbleError, type HobbleErrorCode } from "../errors.js";
@@ -128,7 +127,7 @@ export class HobbleClient implements Disposable {
     signal?.addEventListener("abort", cut, { once: true });
     if (signal?.aborted) cut();
     try {
-      for await (const line of createInterface({ input: response })) {
+      for await (const line of linesOf(response)) {
         if (line !== "") yield JSON.parse(line);
       }
     } catch (error) {
@@ -179,6 +178,16 @@ function query(parameters: Record<string, string | number | boolean | undefined>
     if (value !== undefined && value !== false) given.set(name, String(value));
   }
   return given.size === 0 ? "" : `?${given}`;
+}
+
+/** Not with node:readline, which waits for ever when its input is destroyed. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string, void, undefined> {
+  let rest = "";
+  for await (const piece of response.setEncoding("utf8") as AsyncIterable<string>) {
+    const lines = (rest + piece).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
 }
 
 async function text(response: IncomingMessage): Promise<string> {

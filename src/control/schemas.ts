@@ -1,31 +1,23 @@
 /** What goes over the socket, both ways: the server checks requests with it, and the OpenAPI document is made from it. */
 import * as v from "valibot";
 import { durationIn, oneOf, wholeNumber } from "../check.js";
+import { cpuLimitMust, cpus, twoReadings } from "../cpu-limit.js";
 
 const maxPid = 2 ** 22;
 const minWindowNs = 100e3;
 const maxWindowNs = 3600e9;
-const maxCpus = 4096;
 const pidMust = `a PID (a whole number from 1 to ${maxPid})`;
 
 const windowLength = durationIn(minWindowNs, maxWindowNs, 'a duration from 100 us to 1 h, such as "10ms"');
-const limitMust = 'a number of CPUs above 0, or a percentage of one CPU, such as "5%"';
-
 /** CPUs: 0.05, "5%" of one CPU. */
 const cpuLimit = v.pipe(
-  v.union(
-    [
-      v.number(limitMust),
-      v.pipe(
-        v.string(limitMust),
-        v.regex(/^\d+(\.\d+)?%$/, limitMust),
-        v.transform((text) => Number.parseFloat(text) / 100),
-      ),
-    ],
-    limitMust,
-  ),
-  v.gtValue(0, limitMust),
-  v.maxValue(maxCpus, limitMust),
+  v.unknown(),
+  v.rawTransform<unknown, number>(({ dataset, addIssue, NEVER }) => {
+    const limit = cpus(dataset.value);
+    if (limit !== undefined) return limit;
+    addIssue({ message: twoReadings(dataset.value) ?? cpuLimitMust });
+    return NEVER;
+  }),
 );
 
 const shortText = (must: string) => v.pipe(v.string(must), v.minLength(1, must), v.maxLength(200, must), v.regex(/^[^\p{Cc}]*$/u, must));

@@ -24,14 +24,23 @@ export interface PlacedSocket {
  * @throws HobbleError `ERR_SOCKET` with what to do about it
  */
 export async function placeSocket(server: Server, path: string, mode: number): Promise<PlacedSocket> {
-  checkPath(path);
-  await clearTheWay(path);
+  await requireFreePlace(path);
   const { dev, ino } = await listen(server, path, mode);
   const isThere = () => {
     const now = look(path);
     return now?.isSocket() === true && now.dev === dev && now.ino === ino;
   };
   return { isThere, remove: () => isThere() && rmSync(path, { force: true }) };
+}
+
+/**
+ * Nobody answers at `path`, and it can be used. A socket that was left there is removed.
+ *
+ * @throws HobbleError `ERR_SOCKET`
+ */
+export async function requireFreePlace(path: string): Promise<void> {
+  checkPath(path);
+  await clearTheWay(path);
 }
 
 function checkPath(path: string): void {

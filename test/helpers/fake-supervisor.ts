@@ -1,4 +1,5 @@
 /** A daemon in memory, for tests of what stands before it. Its targets are made up; it touches no process. */
+import { statSync } from "node:fs";
 import type {
   AddRequest,
   Caller,
@@ -77,7 +78,7 @@ export class FakeSupervisor implements Supervisor {
 
   async explain(pid: number): Promise<Explanation> {
     const target = this.#targets.get(pid) ?? null;
-    const { name = "burner", uid = 1000, user = "alice" } = target ?? {};
+    const { name, uid, user } = target ?? { name: "sleep", uid: statSync(`/proc/${pid}`).uid, user: "somebody" };
     const history = this.#decisions.filter((decision) => decision.pid === pid);
     return { pid, name, uid, user, target, protected: null, rules: [], quotas: [], history };
   }

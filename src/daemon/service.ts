@@ -1,0 +1,70 @@
+/** A daemon as a service: its socket, metrics, log and signals. */
+import { chmodSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname } from "node:path";
+import { systemSocketPath } from "../control/paths.js";
+import { ControlServer } from "../control/server.js";
+import { metricsText } from "../metrics/daemon-metrics.js";
+import { listenForScrapes, type MetricsPort } from "../metrics/port.js";
+import { host, pauseOnSignal } from "../native.js";
+import type { DaemonLog } from "./log.js";
+import { serviceManager } from "./service-manager.js";
+import type { Supervisor } from "./supervisor.js";
+
+export interface ServiceOptions {
+  readonly supervisor: Supervisor;
+  readonly socket: string;
+  /** One's own daemon, for nobody else. */
+  readonly forUser: boolean;
+  readonly adminGid: number | undefined;
+  /** HOST:PORT on the loopback. */
+  readonly metrics: string | undefined;
+  readonly log: DaemonLog;
+}
+
+/**
+ * Serves until SIGTERM or SIGINT. Everything runs when it resolves.
+ *
+ * @throws HobbleError `ERR_SOCKET`
+ */
+export async function serve({ supervisor, socket, forUser, adminGid, metrics, log }: ServiceOptions): Promise<void> {
+  const manager = serviceManager(process.env, (message) => log.warn(message));
+  // Not for the commands that the daemon starts.
+  delete process.env.NOTIFY_SOCKET;
+  const ended = new Promise<NodeJS.Signals>((resolve) => {
+    // They stay: a second one must not end us before everything runs.
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, resolve);
+  });
+  for (const decision of supervisor.decisions()) log.decision(decision);
+  supervisor.subscribe((decision) => log.decision(decision));
+  // The engine has resumed everything by the time that JavaScript hears of it.
+  pauseOnSignal(constants.signals.SIGUSR2, () => supervisor.off("SIGUSR2"));
+  process.on("SIGHUP", async () => {
+    manager.tell(`RELOADING=1\nMONOTONIC_USEC=${Math.round(host().monotonicNs() / 1e3)}`);
+    await supervisor.reload("SIGHUP");
+    manager.tell("READY=1");
+  });
+
+  let control: ControlServer | undefined;
+  let exposition: MetricsPort | undefined;
+  try {
+    const text = () => metricsText(supervisor);
+    const ownUid = process.geteuid?.() ?? 0;
+    // Every user may connect, and so must be able to enter the directory; the tables beside the socket are root's alone.
+    if (!forUser && socket === systemSocketPath) chmodSync(dirname(socket), 0o711);
+    const admins = { gid: adminGid, ownUid };
+    const mode = forUser ? 0o600 : 0o666;
+    control = await ControlServer.listen({ path: socket, mode, admins, supervisor, metrics: text, warn: (message) => log.warn(message) });
+    if (metrics !== undefined) exposition = await listenForScrapes(metrics, text);
+    log.info("listening", `at ${socket}${metrics === undefined ? "" : ` and http://${metrics}/metrics`}`);
+    manager.tell("READY=1");
+    await ended;
+    manager.tell("STOPPING=1");
+  } finally {
+    // First of all everything runs again.
+    await supervisor.close();
+    await exposition?.close();
+    await control?.close();
+    manager.close();
+  }
+}
