@@ -88,6 +88,21 @@ describe("CPU use", () => {
     expect(idle.scan().wanted).toEqual({});
   });
 
+  test("looks that follow each other closely do not make it unknown", () => {
+    const host = new MadeUpHost(runaways.replace('for = "30s"', 'for = "1s"'), madeUp());
+    const process = host.processes.get(100) ?? madeUp();
+    let last = host.scan();
+    for (let look = 0; look < 60; look++) {
+      // 199 ms, then 1 ms.
+      const ns = look % 2 === 0 ? 199e6 : 1e6;
+      host.nowNs += ns;
+      process.cpuNs += ns;
+      process.readAtNs = host.nowNs;
+      last = host.scan();
+    }
+    expect(last.wanted).toEqual({ 100: "runaways" });
+  });
+
   test("over a longer time a short burst does not count", () => {
     const toml = '[[rule]]\nname = "r"\nmatch = { cpuAbove = "50%", cpuOver = "20s" }\nhobble = { limit = "5%" }';
     const host = new MadeUpHost(toml, madeUp());

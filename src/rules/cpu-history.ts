@@ -23,7 +23,8 @@ export class CpuHistory {
     if (cpuNs < 0 || last === undefined || atNs <= last.atNs) return;
     samples.push({ atNs, cpuNs });
     let old = 0;
-    while (samples.length - old > 2 && (samples[old + 1]?.atNs ?? 0) <= atNs - keptNs) old++;
+    const least = Math.max(keptNs, shortest);
+    while (samples.length - old > 2 && (samples[old + 1]?.atNs ?? 0) <= atNs - least) old++;
     if (old > 0) samples.splice(0, old);
   }
 
@@ -32,13 +33,15 @@ export class CpuHistory {
     const samples = this.#samples;
     const last = samples.at(-1);
     if (last === undefined) return undefined;
+    // Two looks may come within a moment: what a process did in that tells nothing.
+    const least = Math.max(overNs, shortest);
     let at = samples.length - 2;
-    while (at > 0 && last.atNs - (samples[at]?.atNs ?? 0) < overNs) at--;
+    while (at > 0 && last.atNs - (samples[at]?.atNs ?? 0) < least) at--;
     const first = samples[at];
     if (first === undefined) return undefined;
     const elapsed = last.atNs - first.atNs;
-    // Over an unknown hour before the first scan it may have been busy or idle; and less than that of a few ticks tells nothing.
-    if (elapsed < Math.max(overNs, shortest) || (first.cpuNs === 0 && elapsed > 3 * Math.max(overNs, scanOrTwo))) return undefined;
+    // Over an unknown hour before the first scan it may have been busy or idle.
+    if (elapsed < least || (first.cpuNs === 0 && elapsed > 3 * Math.max(overNs, scanOrTwo))) return undefined;
     return Math.max(0, last.cpuNs - first.cpuNs) / elapsed;
   }
 }
