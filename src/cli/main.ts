@@ -47,7 +47,8 @@ const program = new Command("hobble")
   .exitOverride();
 for (const define of [attachCommand, execCommand, demoCommand, releaseCommand, doctorCommand, benchCommand]) define(program);
 // The daemon, and what talks to it.
-for (const define of [daemonCommand, checkCommand, statusCommand, explainCommand, lsCommand, showCommand, topCommand, eventsCommand]) define(program);
+for (const define of [daemonCommand, checkCommand, statusCommand, explainCommand, lsCommand, showCommand, topCommand, eventsCommand])
+  define(program);
 for (const define of [addCommand, rmCommand, offCommand, onCommand, reloadCommand, statsCommand, completionCommand]) define(program);
 
 try {
