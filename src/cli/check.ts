@@ -1,7 +1,6 @@
 /** `hobble check`: what is wrong with a configuration, and what it would do now. */
 import type { Command } from "commander";
-import { type DryMatch, dryRun } from "../daemon/dry-run.js";
-import { loadConfiguration } from "../rules/configuration.js";
+import type { DryMatch } from "../daemon/dry-run.js";
 import { formatProblem } from "./configuration-problems.js";
 import { ExitCode } from "./exit.js";
 import { plural } from "./output.js";
@@ -27,6 +26,8 @@ export function checkCommand(program: Command): void {
 }
 
 async function check(file: string, { json }: { json?: true }): Promise<void> {
+  // Only when it is needed: parsing TOML and patterns would cost every other command 60 ms.
+  const [{ loadConfiguration }, { dryRun }] = await Promise.all([import("../rules/configuration.js"), import("../daemon/dry-run.js")]);
   const { configuration, problems } = await loadConfiguration(file);
   if (configuration === undefined) {
     if (json) printJson({ good: false, problems });
