@@ -249,6 +249,7 @@ void Lane::obey(Command& command) {
       target.offset = command.offset;
       target.may_group = command.may_group;
       target.allowance = command.allowance;
+      target.rate.set(command.allowance.limit.rate);
       attach(target, command.members);
       add(target, monotonic_now());
       break;

@@ -130,6 +130,7 @@ class Lane {
   void begin_metering(Target& target, Nanos now);
   void end_metering(Target& target);
   void begin_limit(Target& target, Nanos now);
+  void change_limit(Target& target, const Allowance& allowance, Nanos now);
   Nanos settle(Target& target, Nanos now);
   Nanos serve_limited(Target& target, Nanos now);
   Nanos look_at_spending(Target& target, Nanos spent, Nanos elapsed, Nanos now);

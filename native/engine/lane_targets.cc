@@ -147,6 +147,11 @@ void Lane::update(Target& target, const Command& command, Nanos now) {
     update_cycle(target, command.cycle, command.offset, now);
     return;
   }
+  const bool only_limit = target.metering && !target.cyclic() && command.cycle.run == 0;
+  if (only_limit && target.allowance.pool == nullptr && command.allowance.pool == nullptr) {
+    change_limit(target, command.allowance, now);
+    return;
+  }
   // From one sort of terms to another: as if it were added anew.
   const bool paused = target.phase_state == TargetState::kPaused;
   pause(target);

@@ -74,6 +74,20 @@ void Lane::begin_limit(Target& target, Nanos now) {
   }
 }
 
+// What it owes it still owes.
+void Lane::change_limit(Target& target, const Allowance& allowance, Nanos now) {
+  settle(target, now);
+  target.allowance = allowance;
+  target.budget.change(allowance.limit);
+  if (target.phase_state == TargetState::kStopped) {
+    const Nanos moment = now + std::max(kShortestWait, target.budget.until_earned(now));
+    renew_leases(target, moment);
+    heap_.move(&target, moment);
+  } else if (target.phase_state == TargetState::kRunning && target.levels_stopped == 0) {
+    heap_.move(&target, next_look(target, now));
+  }
+}
+
 // Takes what its members spent since the last time out of its budget and its pool's.
 Nanos Lane::settle(Target& target, Nanos now) {
   const Nanos missed = target.missed.get();
