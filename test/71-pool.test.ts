@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Hobbler } from "../src/index.js";
 import { host } from "../src/native.js";
-import { hobble } from "./helpers/cli.js";
+import { hobble, hobbles } from "./helpers/cli.js";
 import { runsOn, startBurner, startSleeper, stateOf } from "./helpers/processes.js";
 
 let hobbler: Hobbler;
@@ -119,8 +119,9 @@ test("what cannot be right is refused", async () => {
 
 test("the command: --pool-cpu and --cpu", async () => {
   const pids = await burners(2);
-  const attach = await hobble(["attach", ...pids, "--pool-cpu", "10%", "--concurrency", "1", "--for", "3s", "--json"]);
-  await sleep(800);
+  const attach = await hobble(["attach", ...pids, "--pool-cpu", "10%", "--concurrency", "1", "--for", "4s", "--json"]);
+  for (const pid of pids) await hobbles(attach, pid);
+  await sleep(300);
   expect(sum(await sharesOf(pids, 1500))).toBeLessThan(0.2);
   expect(await attach.exit).toBe(0);
   const bare = await hobble(["attach", pids[0] ?? 0, "--cpu", "20"]);
