@@ -13,6 +13,7 @@ import { ancestorsDie } from "./faults/ancestors.js";
 import { leaseCost } from "./faults/cost.js";
 import { busyDeaths, deathsOfGuardians, ownerDeaths } from "./faults/deaths.js";
 import { foreignStops } from "./faults/foreign.js";
+import { frozenGroups } from "./faults/frozen.js";
 import { leaseFuzz } from "./faults/fuzz.js";
 import { full, type Lengths, quick } from "./faults/lengths.js";
 import { reusedPids } from "./faults/reuse.js";
@@ -25,6 +26,7 @@ const parts: Record<string, (lengths: Lengths, verdicts: Verdicts) => void | Pro
   ancestors: ancestorsDie,
   busy: busyDeaths,
   reuse: reusedPids,
+  frozen: frozenGroups,
   foreign: foreignStops,
   soak,
   fuzz: leaseFuzz,

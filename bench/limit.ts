@@ -1,10 +1,11 @@
 /**
- * `npm run bench:limit [-- accuracy|pools|bystanders …] [--quick] [--only=TEXT]` (cases and peers whose name holds TEXT): how near CPU limits are to what was asked, how fair pools are, what both cost, and
+ * `npm run bench:limit [-- accuracy|pools|freezing|bystanders …] [--quick] [--only=TEXT]` (cases and peers whose name holds TEXT): how near CPU limits are to what was asked, how fair pools are, what both cost, and
  * what others on the host notice. Peers run in the same run.
  */
 import os from "node:os";
 import { type Accuracy, accuracyCases, measureAccuracy } from "./limit/accuracy.js";
 import { bystanderCases, measureBystander } from "./limit/bystanders.js";
+import { measureFreezing } from "./limit/freezing.js";
 import { cpulimit, hobble, quota } from "./limit/limiters.js";
 import { measurePool, poolCases } from "./limit/pools.js";
 import { table } from "./report/table.js";
@@ -31,7 +32,27 @@ say(
 
 if (wanted("accuracy")) await accuracy(quick ? 5 : 10, quick ? 1 : 3);
 if (wanted("pools")) await pools(quick ? 8 : 20);
+if (wanted("freezing")) await freezing(quick ? 2 : 5, quick ? 1 : 3);
 if (wanted("bystanders")) await bystanders(quick ? 4 : 10);
+
+async function freezing(seconds: number, rounds: number): Promise<void> {
+  const members = 100;
+  const costs = await measureFreezing(members, seconds, rounds);
+  if (costs === undefined) {
+    say("no freezing: no group of cgroup v2 can be made here\n");
+    return;
+  }
+  const median = (via: "freeze" | "signal") => {
+    const sorted = costs
+      .filter((cost) => cost.via === via)
+      .map(({ cycleNs }) => cycleNs)
+      .toSorted((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  };
+  const [freeze, signal] = [median("freeze"), median("signal")];
+  say(`stopping and resuming ${members} sleeping processes once, CPU time of the engine (median of ${rounds})\n`);
+  say(`cgroup.freeze ${microseconds(freeze)}, signals ${microseconds(signal)}: ${(freeze / signal).toFixed(2)} of it\n`);
+}
 
 async function accuracy(seconds: number, trials: number): Promise<void> {
   const limiters = chosen([hobble, cpulimit, quota]);

@@ -3,7 +3,7 @@ import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Hobbler } from "../dist/index.js";
+import { Hobbler } from "../src/index.js";
 import { canFreeze, canFreezeLegacy, freezerMount, TestGroup, unifiedMount } from "./helpers/cgroups.js";
 import {
   childrenOf,

@@ -3,7 +3,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Hobbler } from "../dist/index.js";
+import { Hobbler } from "../src/index.js";
 import { canFreeze, isFrozen, processesIn, TestGroup, unifiedGroupOf, unifiedMount } from "./helpers/cgroups.js";
 import { hobble, hobbles, run } from "./helpers/cli.js";
 import { hobbleWords, result } from "./helpers/exec.js";

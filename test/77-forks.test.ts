@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { Hobbler, type HobblerOptions, type Target } from "../dist/index.js";
+import { Hobbler, type HobblerOptions, type Target } from "../src/index.js";
 import { canFreeze, processesIn, unifiedGroupOf, unifiedMount } from "./helpers/cgroups.js";
 import { hobble } from "./helpers/cli.js";
 import { exitOf, start, stateOf, until } from "./helpers/processes.js";

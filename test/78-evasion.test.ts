@@ -1,7 +1,7 @@
 /** Targets that fight back: a friend of theirs sends them SIGCONT while they are stopped. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import { type EvasionEvent, Hobbler, type HobblerOptions, type Target, type TargetTerms } from "../dist/index.js";
+import { type EvasionEvent, Hobbler, type HobblerOptions, type Target, type TargetTerms } from "../src/index.js";
 import { canFreeze } from "./helpers/cgroups.js";
 import { cpuSecondsOf, start, startBurner, until } from "./helpers/processes.js";
 

@@ -4,7 +4,7 @@ import { sourceProgram } from "../native-programs.js";
 import type { Lengths } from "./lengths.js";
 import type { Verdicts } from "./verdicts.js";
 
-const readers = ["leases", "process", "procfs", "recovery", "runtime_dir"];
+const readers = ["cgroup", "leases", "process", "procfs", "recovery", "runtime_dir"];
 const sanitizers = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 export function leaseFuzz({ fuzzInputs }: Lengths, verdicts: Verdicts): void {

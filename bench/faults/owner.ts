@@ -8,6 +8,8 @@ export interface OwnerOptions {
   run: string;
   stop: string;
   tree: boolean;
+  cgroups?: readonly string[];
+  via?: "freeze";
   hobbler: HobblerOptions;
 }
 
@@ -16,9 +18,10 @@ export interface OwnerReply {
   guardian: number | undefined;
 }
 
-async function hobble({ pids, run, stop, tree, hobbler: options }: OwnerOptions): Promise<Hobbler> {
+async function hobble({ pids, run, stop, tree, cgroups = [], via, hobbler: options }: OwnerOptions): Promise<Hobbler> {
   const hobbler = new Hobbler(options).ref();
-  await Promise.all(pids.map((pid) => hobbler.add(tree ? { tree: pid } : pid, { run, stop }).ready));
+  const selectors = [...pids.map((pid) => (tree ? { tree: pid, via } : { pid, via })), ...cgroups.map((cgroup) => ({ cgroup, via }))];
+  await Promise.all(selectors.map((selector) => hobbler.add(selector, { run, stop }).ready));
   return hobbler;
 }
 
