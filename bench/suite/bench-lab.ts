@@ -21,8 +21,8 @@ export interface Effort {
   /** Numbers of targets. */
   idle: readonly number[];
   busy: readonly number[];
-  /** Of the scenarios by name; all where undefined. */
-  only?: readonly string[];
+  /** Names of the points of the scenario windows; all where undefined. */
+  points?: readonly string[];
 }
 
 export const efforts: Record<Effort["name"], Effort> = {
