@@ -9,7 +9,6 @@ import type { CheckResult, Observation, SelfCheck, Timeline } from "./results.js
 
 /** The cycle of the experiment that started it all. */
 export const cycle: Cycle = { runMs: 10, stopMs: 250 };
-export const duty = cycle.runMs / (cycle.runMs + cycle.stopMs);
 
 /** How much of everything: a quick look, or all of it. */
 export interface Effort {
