@@ -14,6 +14,8 @@ export interface Entrant extends Contestant {
   means: Means;
   /** Follows the children of its targets. */
   trees: boolean;
+  /** It starts a program for each target, and these are who hobbles. */
+  programEach?: boolean;
   /** Most targets for which it makes sense: one that starts a program for each takes no more. */
   most: number;
   /** Why it cannot take part here. */
@@ -130,10 +132,12 @@ export function allEntrants(): Entrant[] {
     },
     python("cpulimit", "cpulimit", "Debian's cpulimit, one for each process", ["program_each.py", "cpulimit"], {
       most: 20,
+      programEach: true,
       ...needs("cpulimit"),
     }),
     python("shell", "shell loop", "sh, kill and sleep, one loop for each process", ["program_each.py", "shell"], {
       most: 100,
+      programEach: true,
       trees: false,
     }),
     cgroup("freezer", 1, "freezing a cgroup for each process, by a coroutine each"),

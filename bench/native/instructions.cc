@@ -80,12 +80,17 @@ void schedule(uint64_t times) {
 // A look at a limited target: settle, and how long until the next look.
 void budget(uint64_t times) {
   hobble::Budget tokens;
-  tokens.begin({.rate = 0.05}, 1);
+  Nanos now = 0;
+  tokens.begin({.rate = 0.05}, 1, kMillisecond, now);
   Nanos until = 0;
   for (uint64_t i = 0; i < times; ++i) {
     const bool runs = i % 2 == 0;
-    tokens.settle(kMillisecond * (runs ? 1 : 20), runs ? kMillisecond : 0, runs);
-    until += runs ? tokens.until_exhausted() % kMillisecond : tokens.until_earned();
+    const Nanos elapsed = kMillisecond * (runs ? 1 : 20);
+    if (runs) tokens.begin_window(now);
+    now += elapsed;
+    if (runs) tokens.end_window(now);
+    tokens.settle(elapsed, runs ? kMillisecond : 0);
+    until += runs ? tokens.until_exhausted(now) % kMillisecond : tokens.until_earned(now);
   }
   sink = static_cast<uint64_t>(until);
 }

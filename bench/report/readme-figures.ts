@@ -1,12 +1,10 @@
-/** The README's table of figures, from a run of the suite. */
+/** The figures in README.md and docs/benchmarks.md, from a run of the suite. */
 import type { Estimate } from "../statistics/bootstrap.js";
 import type { Results } from "../suite/results.js";
 import { metric } from "./metrics.js";
 import { losses, Summary } from "./summary.js";
 import { table } from "./table.js";
-
-const begin = "<!-- figures of bench/reference/reference.json: begin -->";
-const end = "<!-- figures of bench/reference/reference.json: end -->";
+import { percent } from "./units.js";
 
 interface Row {
   words: string;
@@ -57,9 +55,29 @@ export function readmeFigures(results: Results): string {
   ].join("\n");
 }
 
-/** @throws Error where the marks are missing. */
-export function replaceFigures(text: string, figures: string): string {
+/** CPU that the experiment of 2015 found, in percent of one CPU. */
+const experimentCpu: Record<string, string> = { asyncio: "85.4 %", gevent: "100.4 %", threads: "172.8 %" };
+
+/** The experiment's own table beside today's figures. */
+export function experimentFigures(results: Results): string {
+  const summary = new Summary(results);
+  const cpu = (point: string, id: string) => {
+    const found = summary.estimate("experiment", point, id, "cpu");
+    return found === undefined ? "" : `${percent(found.value)} (${percent(found.low)} … ${percent(found.high)})`;
+  };
+  const duty = (id: string) => {
+    const found = summary.estimate("experiment", "200 trees", id, "duty");
+    return found === undefined ? "" : percent(found.value);
+  };
+  const ids = [...new Set(["200 processes", "200 trees"].flatMap((point) => summary.contestants("experiment", point, "cpu")))];
+  const lines = ids.map((id) => [summary.name(id), experimentCpu[id] ?? "", cpu("200 trees", id), duty(id), cpu("200 processes", id)]);
+  return table(["200 sleeping", "2015", "today, with trees", "duty (asked: 3.85 %)", "today, processes alone"], lines);
+}
+
+/** Puts figures between the two marks of that name. @throws Error where the marks are missing. */
+export function replaceFigures(text: string, name: string, figures: string): string {
+  const [begin, end] = ["begin", "end"].map((side) => `<!-- ${name} of bench/reference/reference.json: ${side} -->`) as [string, string];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error("README.md has no place for the figures");
+  if (from < 0 || to < from) throw new Error(`there is no place for the ${name}`);
   return `${text.slice(0, from)}${begin}\n${figures}\n${text.slice(to)}`;
 }

@@ -123,7 +123,8 @@ export function losses(summary: Summary): Loss[] {
   for (const scenario of summary.scenarios()) {
     for (const metricId of summary.metrics(scenario)) {
       const { better } = metric(metricId);
-      if (better === undefined) continue;
+      // Memory is asked for where everybody has the same thousand targets.
+      if (better === undefined || (metricId === "memory" && scenario !== "startup")) continue;
       for (const point of summary.points(scenario, metricId)) found.push(...lossesAt(summary, scenario, point, metricId, better));
     }
   }
@@ -135,7 +136,7 @@ function lossesAt(summary: Summary, scenario: string, point: string, metricId: s
   if (ours === undefined) return [];
   const others = summary.contestants(scenario, point, metricId).flatMap((who): Rival[] => {
     // The floor is no alternative, and neither is doing nothing where cost is concerned.
-    if (isOurs(who) || who === "nothing" || who.startsWith("bare loop")) return [];
+    if (isOurs(who) || who === "nothing" || who === "no targets" || who.startsWith("bare loop")) return [];
     const theirs = summary.estimate(scenario, point, who, metricId);
     const ratio =
       better === "lower"

@@ -8,7 +8,7 @@ export type Bins = number[];
 
 const perDoubling = 16;
 
-export function binOf(ns: number): number {
+function binOf(ns: number): number {
   return Math.round(Math.log2(Math.max(1, Math.abs(ns))) * perDoubling);
 }
 

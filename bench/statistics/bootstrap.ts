@@ -2,7 +2,6 @@
  * 95 % confidence intervals by a bootstrap in two levels: rounds are drawn with replacement, and within each round its slices of time. So both the
  * moods of the host between rounds and the noise within them count. (Davison & Hinkley, Bootstrap Methods, 1997, section 3.8.)
  */
-import { median } from "../statistics.js";
 import { evaluate, evaluateAll, type Measurement } from "./measurement.js";
 
 export interface Estimate {
@@ -25,6 +24,13 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+/** Between two rounds, their mean: of so few the lower would be no fair judge. */
+function middle(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(half)] ?? Number.NaN) + (sorted[Math.ceil(half)] ?? Number.NaN)) / 2;
+}
+
 function redraw(count: number, random: () => number): number[] {
   return Array.from({ length: count }, () => Math.floor(random() * count));
 }
@@ -42,24 +48,24 @@ function interval(value: number, rounds: number, drawn: number[]): Estimate {
 /** The median of the rounds. */
 export function estimate(rounds: readonly Measurement[]): Estimate {
   const random = seededRandom(1);
-  const once = () => median(redraw(rounds.length, random).map((round) => drawRound(rounds[round], random)));
-  return interval(median(rounds.map(evaluateAll)), rounds.length, Array.from({ length: draws }, once));
+  const once = () => middle(redraw(rounds.length, random).map((round) => drawRound(rounds[round], random)));
+  return interval(middle(rounds.map(evaluateAll)), rounds.length, Array.from({ length: draws }, once));
 }
 
 /** How many times as large `above` is as `below`; round by round, as they took turns: what the host did to both cancels out. */
 export function estimateRatio(above: readonly Measurement[], below: readonly Measurement[]): Estimate {
   const random = seededRandom(2);
   const pairs = Math.min(above.length, below.length);
-  const once = () => median(redraw(pairs, random).map((round) => drawRound(above[round], random) / drawRound(below[round], random)));
+  const once = () => middle(redraw(pairs, random).map((round) => drawRound(above[round], random) / drawRound(below[round], random)));
   const whole = Array.from({ length: pairs }, (_, round) => {
     const [over, under] = [above[round], below[round]];
     return over === undefined || under === undefined ? Number.NaN : evaluateAll(over) / evaluateAll(under);
   });
-  return interval(median(whole), pairs, Array.from({ length: draws }, once));
+  return interval(middle(whole), pairs, Array.from({ length: draws }, once));
 }
 
 /** Values of the statistic, as a bootstrap draws them, of rounds that nobody else shares: for two runs at different times. */
 export function drawMany(rounds: readonly Measurement[], seed: number): number[] {
   const random = seededRandom(seed);
-  return Array.from({ length: draws }, () => median(redraw(rounds.length, random).map((round) => drawRound(rounds[round], random))));
+  return Array.from({ length: draws }, () => middle(redraw(rounds.length, random).map((round) => drawRound(rounds[round], random))));
 }

@@ -9,7 +9,6 @@ import type { CheckResult, Observation, SelfCheck, Timeline } from "./results.js
 
 /** The cycle of the experiment that started it all. */
 export const cycle: Cycle = { runMs: 10, stopMs: 250 };
-export const duty = cycle.runMs / (cycle.runMs + cycle.stopMs);
 
 /** How much of everything: a quick look, or all of it. */
 export interface Effort {
@@ -21,8 +20,8 @@ export interface Effort {
   /** Numbers of targets. */
   idle: readonly number[];
   busy: readonly number[];
-  /** Of the scenarios by name; all where undefined. */
-  only?: readonly string[];
+  /** Names of the points of the scenario windows; all where undefined. */
+  points?: readonly string[];
 }
 
 export const efforts: Record<Effort["name"], Effort> = {

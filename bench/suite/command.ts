@@ -23,6 +23,8 @@ export const usage = `Usage: hobble bench [quick] [options]          measure; in
   --only NAMES        scenarios, separated by commas:
 ${allScenarios.map(({ name, about }) => `                        ${name.padEnd(10)} ${about}`).join("\n")}
   --contestants NAMES only these, such as hobble,asyncio,cpulimit
+  --points NAMES      only these points of the scenario windows, separated by semicolons, such as "100 busy;1,000 idle"
+  --rounds N          how often all take their turns
   --into FILE.json    where to write; an existing file gets the new scenarios added, so that a long run can be made in pieces
   --help
 
@@ -53,7 +55,17 @@ export function readOrders(args: readonly string[]): Orders {
   const scenarios = values.only?.split(",") ?? names;
   const unknown = scenarios.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new UsageError(`there is no scenario "${unknown}"`);
-  return { what: "run", effort: efforts[verb ?? "full"], scenarios, contestants: values.contestants?.split(","), into: values.into };
+  const effort = { ...efforts[verb ?? "full"] };
+  if (values.rounds !== undefined) effort.rounds = readRounds(values.rounds);
+  if (values.points !== undefined) effort.points = values.points.split(";");
+  return { what: "run", effort, scenarios, contestants: values.contestants?.split(","), into: values.into };
+}
+
+function readRounds(text: string): number {
+  const rounds = Number(text);
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
+    throw new UsageError(`--rounds must be a whole number from 1 to 100, not "${text}"`);
+  return rounds;
 }
 
 function isEffort(word: string): word is Effort["name"] {
@@ -64,6 +76,8 @@ function parse(args: readonly string[]) {
   const options = {
     only: { type: "string" },
     contestants: { type: "string" },
+    points: { type: "string" },
+    rounds: { type: "string" },
     into: { type: "string" },
     help: { type: "boolean" },
   } as const;

@@ -4,6 +4,7 @@
  */
 import { sleepSeconds } from "../clock.js";
 import type { Entrant } from "../contestants/entrants.js";
+import { killHobbler } from "../contestants/kill.js";
 import type { AddMessage } from "../contestants/messages.js";
 import { Session } from "../contestants/session.js";
 import { startMessage } from "../contestants/start-message.js";
@@ -173,7 +174,7 @@ async function survivesKill(lab: BenchLab, one: Entrant, say: Verdicts): Promise
   try {
     await session.ask(startMessage(one, herd.pids, cycle));
     await sleepSeconds(0.7);
-    session.signal("SIGKILL");
+    killHobbler(one, session);
     await sleepSeconds(0.8);
     const got = await shares(herd.pids, 0.6);
     const still = got.filter((share) => share < 0.005).length;

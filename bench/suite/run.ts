@@ -48,13 +48,15 @@ export async function runSuite(orders: RunOrders, notes: readonly string[]): Pro
   };
   const path = orders.into ?? `${resultsFolder()}/${orders.effort.name}-${host.date.replaceAll(":", "-")}.json`;
   const whole = orders.into !== undefined && existsSync(path) ? joinResults(readResults(path), results) : results;
+  const order = allEntrants().map(({ id }) => id);
+  whole.entries.sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
   writeResults(path, whole);
   process.stdout.write(`${[path, ...writeReports(whole, path)].join("\n")}\n`);
-  for (const reason of results.unusable) process.stdout.write(`Not to be trusted: ${reason}\n`);
+  for (const reason of whole.unusable) process.stdout.write(`Not to be trusted: ${reason}\n`);
   const wrong = results.selfChecks.filter(({ judged, right }) => judged && !right);
   if (wrong.length > 0)
     process.stdout.write(`The referee is wrong about ${wrong.length} of its own checks: nothing it says may be believed.\n`);
-  return results.unusable.length + wrong.length > 0 ? 1 : 0;
+  return whole.unusable.length + wrong.length > 0 ? 1 : 0;
 }
 
 /** In a clone among its own; else here. */

@@ -1,6 +1,7 @@
 /** Result files. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { reasonsAgainst } from "./noise.js";
 import { type Results, resultsFormat } from "./results.js";
 
 /** @throws Error that names the file, where it is none of ours. */
@@ -27,20 +28,26 @@ export function writeResults(path: string, { observations, ...rest }: Results): 
   writeFileSync(path, `${text(rest).slice(0, -1)},"observations":[\n${lines}\n]}\n`);
 }
 
-/** Adds the findings of a run to those of an earlier one, for runs in several pieces; scenarios that both have are the later's. */
+/** Adds the findings of a run to those of an earlier one, for runs in several pieces; what both have is the later's. */
 export function joinResults(earlier: Results, later: Results): Results {
-  const scenarios = new Set(later.observations.map(({ scenario }) => scenario));
-  const keep = <One>(before: readonly One[], after: readonly One[]) => (after.length > 0 ? [...after] : [...before]);
   const gauges = [...earlier.gauges, ...later.gauges];
   return {
     ...later,
     seconds: earlier.seconds + later.seconds,
+    entries: merged(earlier.entries, later.entries, ({ id }) => id),
     gauges,
-    unusable: [...new Set([...earlier.unusable, ...later.unusable])],
-    observations: [...earlier.observations.filter(({ scenario }) => !scenarios.has(scenario)), ...later.observations],
-    checks: keep(earlier.checks, later.checks),
-    selfChecks: keep(earlier.selfChecks, later.selfChecks),
-    timelines: keep(earlier.timelines, later.timelines),
+    unusable: reasonsAgainst(gauges),
+    observations: merged(earlier.observations, later.observations, ({ scenario, point, contestant }) =>
+      [scenario, point, contestant].join("|"),
+    ),
+    checks: merged(earlier.checks, later.checks, ({ contestant, check }) => `${contestant}|${check}`),
+    selfChecks: merged(earlier.selfChecks, later.selfChecks, ({ referee }) => referee),
+    timelines: merged(earlier.timelines, later.timelines, ({ contestant, point }) => `${contestant}|${point}`),
     notes: [...new Set([...earlier.notes, ...later.notes])],
   };
+}
+
+function merged<One>(earlier: readonly One[], later: readonly One[], key: (one: One) => string): One[] {
+  const replaced = new Set(later.map(key));
+  return [...earlier.filter((one) => !replaced.has(key(one))), ...later];
 }

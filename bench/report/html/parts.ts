@@ -56,7 +56,7 @@ export function lossesSection(summary: Summary): string {
       .join(" · ");
     return `<tr><td class="text">${escaped(title)}<small>${escaped(where)}</small></td><td>${withInterval(ours, format)}</td><td class="text">${who}</td></tr>`;
   });
-  return `${intro}<p class="lede">Every figure in which another contestant beat hobble (default options) by more than a twentieth, with the whole 95 % interval of the ratio on its side. A loop that is late does less work, so a low cost beside a large error is no bargain: look at both.</p><div class="scroll"><table><tr><th></th><th>hobble</th><th style="text-align:left">better</th></tr>${rows.join("")}</table></div></section>`;
+  return `${intro}<p class="lede">Every figure in which another contestant beat hobble (default options) by more than a twentieth, with the whole 95 % interval of the ratio on its side. A loop that is late does less work, so a low cost beside a large error is no bargain: look at both.</p><div class="scroll"><table class="stack"><tr><th></th><th>hobble</th><th style="text-align:left">better</th></tr>${rows.join("")}</table></div></section>`;
 }
 
 function factor(ratio: number): string {
@@ -117,5 +117,5 @@ export function entriesSection({ entries }: Results): string {
     ({ name, about, missing }) =>
       `<tr><td>${escaped(name)}</td><td class="text">${escaped(about)}</td><td class="text">${missing === undefined ? "yes" : `no: ${escaped(missing)}`}</td></tr>`,
   );
-  return `<section><h2>Who took part</h2><div class="scroll"><table><tr><th></th><th></th><th></th></tr>${rows.join("")}</table></div></section>`;
+  return `<section><h2>Who took part</h2><div class="scroll"><table class="stack"><tr><th></th><th></th><th></th></tr>${rows.join("")}</table></div></section>`;
 }

@@ -10,6 +10,9 @@ export interface Ridge {
 }
 
 const rowHeight = 54;
+/** On narrow screens the name has a line of its own. */
+const narrowRowHeight = 70;
+const labelWidth = 190;
 const hillHeight = 40;
 const topMargin = 26;
 const bottomMargin = 8;
@@ -32,7 +35,8 @@ function draw(width: number, title: string, rows: readonly Ridge[]): string {
   const from = marks[0] ?? 100;
   const to = marks.at(-1) ?? 1e9;
   const x = logScale([from, to], [left + 8, right - 30]);
-  const height = topMargin + rows.length * rowHeight + bottomMargin;
+  const step = narrow ? narrowRowHeight : rowHeight;
+  const height = topMargin + rows.length * step + bottomMargin;
   const axis = marks.map((mark, index) => {
     const words =
       narrow && index % 2 === 1
@@ -40,11 +44,11 @@ function draw(width: number, title: string, rows: readonly Ridge[]): string {
         : text(x(mark), 14, time(mark).replace(/\.0+ /, " "), { class: "tick", "text-anchor": index === 0 ? "start" : "middle" });
     return line(x(mark), topMargin - 6, x(mark), height - bottomMargin, "grid") + words;
   });
-  const hills = rows.map((row, index) => hill(row, topMargin + (index + 1) * rowHeight - 6, x, right, width));
+  const hills = rows.map((row, index) => hill(row, topMargin + (index + 1) * step - 6, x, right, narrow));
   return drawing(width, height, title, axis.join("") + hills.join(""));
 }
 
-function hill({ contestant, name, bins }: Ridge, base: number, x: (ns: number) => number, right: number, width: number): string {
+function hill({ contestant, name, bins }: Ridge, base: number, x: (ns: number) => number, right: number, narrow: boolean): string {
   const density = smooth(bins);
   const tallest = Math.max(...density.map(([, share]) => share));
   const points = density.map(([bin, share]) => [x(binValue(bin)), base - (share / tallest) * hillHeight] as const);
@@ -52,12 +56,7 @@ function hill({ contestant, name, bins }: Ridge, base: number, x: (ns: number) =
   const outline = first && last ? [[first[0], base] as const, ...points, [last[0], base] as const] : [];
   const [p50, p99] = [binsQuantile(bins, 0.5), binsQuantile(bins, 0.99)];
   const figures = `p50 ${time(p50)}   p99 ${time(p99)}`;
-  const crowded = x(binsQuantile(bins, 0.1)) < width * 0.42;
-  // The name stands where the hill is not.
-  const label = crowded
-    ? text(right, base - 22, name, { class: "name", "text-anchor": "end" }) +
-      text(right, base - 7, figures, { class: "figure", "text-anchor": "end" })
-    : text(8, base - 22, name, { class: "name" }) + text(8, base - 7, figures, { class: "figure" });
+  const label = narrow ? lineAbove(name, figures, base, right) : beside(name, figures, base, right, x(binsQuantile(bins, 0.01)), x(p99));
   return element(
     "g",
     { class: colour(contestant) },
@@ -66,6 +65,21 @@ function hill({ contestant, name, bins }: Ridge, base: number, x: (ns: number) =
       element("circle", { cx: x(p50), cy: base, r: 4, class: "dot" }) +
       line(x(p99), base - 7, x(p99), base + 5, "mark") +
       label,
+  );
+}
+
+function lineAbove(name: string, figures: string, base: number, right: number): string {
+  const y = base - hillHeight - 8;
+  return text(8, y, name, { class: "name" }) + text(right, y, figures, { class: "figure", "text-anchor": "end" });
+}
+
+/** On the side where the hill is not. */
+function beside(name: string, figures: string, base: number, right: number, from: number, to: number): string {
+  const onTheLeft = to > right - labelWidth && from > 8;
+  const at = onTheLeft ? { x: 8, anchor: "start" } : { x: right, anchor: "end" };
+  return (
+    text(at.x, base - 22, name, { class: "name", "text-anchor": at.anchor }) +
+    text(at.x, base - 7, figures, { class: "figure", "text-anchor": at.anchor })
   );
 }
 

@@ -19,6 +19,14 @@ const colours: Record<string, readonly [string, string]> = {
   "freezer-v2": ["#1d58a3", "#6fadf0"],
   "quota-v1": ["#4b4fa8", "#a9adf5"],
   "quota-v2": ["#3d3f96", "#9599ee"],
+  "together-v1": ["#5b4fa8", "#b5a9f5"],
+  "together-v2": ["#4d3f96", "#a599ee"],
+  "no-targets": ["#555555", "#c8c8c8"],
+  "ps-list": ["#a8540f", "#f0b27a"],
+  "ps-eo": ["#8a6d00", "#e2c14b"],
+  "-proc-in-Node": ["#3f7d20", "#9bd67a"],
+  "native-scan": ["#00796b", "#3fd6c0"],
+  "native-identify": ["#4c8c83", "#9ccfc6"],
   nothing: ["#8a8a8a", "#8f8f8f"],
   "bare-loop": ["#222222", "#eeeeee"],
 };
@@ -70,7 +78,7 @@ svg{display:block;width:100%;height:auto;overflow:visible;font-family:inherit}
 .figure{font-size:12px;fill:var(--soft);font-variant-numeric:tabular-nums;white-space:pre}
 .grid{stroke:var(--rule);stroke-width:1}.base{stroke:var(--rule);stroke-width:1.2}
 .hill{fill:var(--c);fill-opacity:.28;stroke:var(--c);stroke-width:1.4}
-.dot{fill:var(--c);stroke:var(--paper);stroke-width:1.2}
+.dot{fill:var(--c,var(--ink));stroke:var(--paper);stroke-width:1.2}
 .mark{stroke:var(--c);stroke-width:2.4}
 .curve{fill:none;stroke:var(--c);stroke-width:2}.floor .curve{stroke-dasharray:5 4}
 .leader{fill:none;stroke:var(--c);stroke-width:1;opacity:.5}
@@ -78,6 +86,6 @@ svg{display:block;width:100%;height:auto;overflow:visible;font-family:inherit}
 .stem{stroke:var(--rule);stroke-width:1.5}
 .box{fill:var(--c)}
 footer{margin-top:70px;color:var(--soft);font-size:.86rem;border-top:1px solid var(--rule);padding-top:14px}
-@media (max-width:620px){main{padding:24px 16px 60px}h1{font-size:1.6rem}h2{margin-top:48px}.wide{display:none}.narrow{display:block}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.3rem}.tile{padding:12px}}
+@media (max-width:620px){main{padding:24px 16px 60px}h1{font-size:1.6rem}h2{margin-top:48px}.wide{display:none}.narrow{display:block}.tiles{grid-template-columns:1fr 1fr}.tile b{font-size:1.3rem}.tile{padding:12px}table.stack tr{display:block;padding:8px 0;border-bottom:1px solid var(--rule)}table.stack tr:first-child{display:none}table.stack td{display:block;text-align:left;border:0;padding:1px 0;white-space:normal}table.stack small{display:inline;margin-left:.5em}}
 @media print{body{background:#fff}details{display:block}}
 `;

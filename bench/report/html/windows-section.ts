@@ -22,7 +22,7 @@ export function windowsSection(summary: Summary): string {
   const [first, ...others] = points.map((point) => exactnessOf(summary, point));
   return `<section><h2>How exact are the windows?</h2>
 <p class="lede">Asked for: run 10 ms, stop 250 ms. How far the run windows were off, long or short, on a logarithmic axis: each step to the right is ten times as bad. The dot is the median, the bar the 99th percentile.</p>
-${first}${timelinePlot(summary)}${others.length > 0 ? `<details><summary>the other ${others.length} points</summary>${others.join("")}</details>` : ""}</section>`;
+${first}${timelinePlot(summary)}${others.length > 0 ? `<details><summary>${others.length === 1 ? "one more point" : `${others.length} more points`}</summary>${others.join("")}</details>` : ""}</section>`;
 }
 
 function exactnessOf(summary: Summary, point: string): string {

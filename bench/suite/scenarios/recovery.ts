@@ -1,6 +1,7 @@
 /** What becomes of the targets when the hobbler is killed. */
 import { monotonicNs, sleepSeconds } from "../../clock.js";
 import type { Entrant } from "../../contestants/entrants.js";
+import { killHobbler } from "../../contestants/kill.js";
 import { Session } from "../../contestants/session.js";
 import { startMessage } from "../../contestants/start-message.js";
 import { States } from "../../faults/states.js";
@@ -27,7 +28,7 @@ async function kill(lab: BenchLab, one: Entrant): Promise<Death> {
   try {
     await session.ask(startMessage(one, herd.pids, cycle));
     await sleepSeconds(0.4 + Math.random() * 0.3);
-    session.signal("SIGKILL");
+    killHobbler(one, session);
     const killedNs = monotonicNs();
     let left = stillStopped();
     while (left > 0 && monotonicNs() < killedNs + patienceMs * 1e6) {
@@ -49,7 +50,7 @@ export const recovery: BenchScenario = {
   about: "what is left stopped when the hobbler gets SIGKILL",
   async run(lab) {
     const among = lab.entrants.filter(({ means, as }) => as === undefined && (means === "signals" || means === "freezing"));
-    await takeTurns(lab, lab.effort.name === "full" ? 5 : 2, among, async (one, round) => {
+    await takeTurns(lab, lab.effort.rounds + 1, among, async (one, round) => {
       lab.log(`recovery: ${one.name}`);
       const { left, resumedNs } = await kill(lab, one);
       lab.found.observations.push({

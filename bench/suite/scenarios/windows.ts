@@ -39,11 +39,11 @@ export const windows: BenchScenario = {
   name: "windows",
   about: "window errors and cost: 1 to 10,000 targets, idle, busy, of many threads, forking",
   async run(lab) {
-    for (const point of points(lab)) {
+    for (const point of points(lab).filter(({ name }) => lab.effort.points?.includes(name) ?? true)) {
       const among = lab.entrants.filter(
         (one) => takesPart(one, point) && point.count <= one.most && visible(lab, one, point) && (point.among?.(one) ?? true),
       );
-      await takeTurns(lab, point.rounds ?? lab.effort.rounds, among, async (one, round) => {
+      await takeTurns(lab, Math.min(point.rounds ?? Number.POSITIVE_INFINITY, lab.effort.rounds), among, async (one, round) => {
         lab.log(`windows: ${point.name}: ${one.name}`);
         const { count, load, tree = false } = point;
         const done = await trial(lab, one, { count, load, cycle, tree, seconds: point.seconds ?? lab.effort.seconds });
