@@ -8,6 +8,7 @@ import { requireFreePlace } from "../control/socket.js";
 import { Daemon } from "../daemon/daemon.js";
 import { DaemonLog, writesToJournal } from "../daemon/log.js";
 import { serve } from "../daemon/service.js";
+import { ServiceSignals } from "../daemon/service-signals.js";
 import { HobbleError } from "../errors.js";
 import { type Configuration, loadConfiguration, readConfiguration } from "../rules/configuration.js";
 import { formatProblem } from "./configuration-problems.js";
@@ -29,8 +30,9 @@ export async function runDaemon({ config, user = undefined, socket }: DaemonFlag
   await requireFreePlace(path);
   raisePriority();
   const log = new DaemonLog(print, writesToJournal(1));
+  const signals = new ServiceSignals();
   const supervisor = await Daemon.start({ configuration, statePath: state ?? usualStatePath(forUser), version: packageVersion() });
-  await serve({ supervisor, socket: path, forUser, adminGid, metrics, log });
+  await serve({ supervisor, socket: path, forUser, adminGid, metrics, log, signals });
 }
 
 /** Undefined when it has errors, which are told. */

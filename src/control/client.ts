@@ -131,7 +131,10 @@ export class HobbleClient implements Disposable {
         if (line !== "") yield JSON.parse(line);
       }
     } catch (error) {
-      if (!signal?.aborted) throw error;
+      // A daemon that ends cuts off those who follow.
+      const { code } = error as NodeJS.ErrnoException;
+      const cutOff = follow && (code === "ECONNRESET" || code === "ERR_STREAM_PREMATURE_CLOSE");
+      if (!cutOff && !signal?.aborted) throw error;
     } finally {
       signal?.removeEventListener("abort", cut);
       response.destroy();
@@ -166,6 +169,10 @@ export class HobbleClient implements Disposable {
   }
 
   #unreachable(cause: NodeJS.ErrnoException): HobbleError {
+    if (cause.code === "EACCES") {
+      const advice = "ask whoever runs it, or run your own: hobble daemon --user";
+      return new HobbleError("EPERM", `you are not permitted to connect to ${this.socket}; ${advice}`, { cause });
+    }
     const none = cause.code === "ENOENT" || cause.code === "ECONNREFUSED";
     const why = none ? "is none running? start it with: hobble daemon" : cause.message;
     return new HobbleError("ERR_NO_DAEMON", `no daemon answers at ${this.socket}: ${why}`, { cause });

@@ -52,7 +52,9 @@ function checkPath(path: string): void {
     // ever where a file system has no room for directories (/proc).
     if (look(directory) === undefined) mkdirSync(directory, { mode: 0o711 });
   } catch (error) {
-    throw refusal(path, `has no directory, and it cannot be made: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const advice = code === "EACCES" && process.geteuid?.() !== 0 ? "; without root: hobble daemon --user" : "";
+    throw refusal(path, `has no directory, and it cannot be made: ${message}${advice}`);
   }
   const { uid, mode } = lstatSync(directory);
   const othersMayReplace = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;

@@ -1,14 +1,13 @@
 /** A daemon as a service: its socket, metrics, log and signals. */
 import { chmodSync } from "node:fs";
-import { constants } from "node:os";
 import { dirname } from "node:path";
 import { systemSocketPath } from "../control/paths.js";
 import { ControlServer } from "../control/server.js";
 import { metricsText } from "../metrics/daemon-metrics.js";
 import { listenForScrapes, type MetricsPort } from "../metrics/port.js";
-import { host, pauseOnSignal } from "../native.js";
 import type { DaemonLog } from "./log.js";
 import { serviceManager } from "./service-manager.js";
+import type { ServiceSignals } from "./service-signals.js";
 import type { Supervisor } from "./supervisor.js";
 
 export interface ServiceOptions {
@@ -20,6 +19,7 @@ export interface ServiceOptions {
   /** HOST:PORT on the loopback. */
   readonly metrics: string | undefined;
   readonly log: DaemonLog;
+  readonly signals: ServiceSignals;
 }
 
 /**
@@ -27,23 +27,13 @@ export interface ServiceOptions {
  *
  * @throws HobbleError `ERR_SOCKET`
  */
-export async function serve({ supervisor, socket, forUser, adminGid, metrics, log }: ServiceOptions): Promise<void> {
+export async function serve({ supervisor, socket, forUser, adminGid, metrics, log, signals }: ServiceOptions): Promise<void> {
   const manager = serviceManager(process.env, (message) => log.warn(message));
   // Not for the commands that the daemon starts.
   delete process.env.NOTIFY_SOCKET;
-  const ended = new Promise<NodeJS.Signals>((resolve) => {
-    // They stay: a second one must not end us before everything runs.
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, resolve);
-  });
   for (const decision of supervisor.decisions()) log.decision(decision);
   supervisor.subscribe((decision) => log.decision(decision));
-  // The engine has resumed everything by the time that JavaScript hears of it.
-  pauseOnSignal(constants.signals.SIGUSR2, () => supervisor.off("SIGUSR2"));
-  process.on("SIGHUP", async () => {
-    manager.tell(`RELOADING=1\nMONOTONIC_USEC=${Math.round(host().monotonicNs() / 1e3)}`);
-    await supervisor.reload("SIGHUP");
-    manager.tell("READY=1");
-  });
+  signals.pass(supervisor, manager);
 
   let control: ControlServer | undefined;
   let exposition: MetricsPort | undefined;
@@ -58,7 +48,7 @@ export async function serve({ supervisor, socket, forUser, adminGid, metrics, lo
     if (metrics !== undefined) exposition = await listenForScrapes(metrics, text);
     log.info("listening", `at ${socket}${metrics === undefined ? "" : ` and http://${metrics}/metrics`}`);
     manager.tell("READY=1");
-    await ended;
+    await signals.ended;
     manager.tell("STOPPING=1");
   } finally {
     // First of all everything runs again.
