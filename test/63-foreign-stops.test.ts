@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { Hobbler, type HobblerEvents } from "../src/index.js";
+import { type CycleOptions, Hobbler, type HobblerEvents } from "../src/index.js";
 import { newFolder } from "./helpers/folders.js";
 import { end, observe, runsOn, start, startBurner, startSleeper, stateOf, until } from "./helpers/processes.js";
 import { attach, kill, startOwner } from "./helpers/safety.js";
@@ -34,13 +34,14 @@ function watched(options: ConstructorParameters<typeof Hobbler>[0] = {}) {
 
 describe("SIGSTOP from somebody else", () => {
   // Long windows: a stop that comes within 1.5 ms before a signal of ours is undone, and a loaded machine lets this test itself be late.
-  const slow = { run: "200ms", stop: "500ms" } as const;
-  const moments: [string, string, number][] = [
-    ["at the beginning of a stop window", "T", 0],
-    ["in the middle of a stop window", "T", 200],
-    ["in a run window", "R", 20],
+  const mostlyStopped = { run: "200ms", stop: "1s" } as const;
+  const mostlyRunning = { run: "1s", stop: "300ms" } as const;
+  const moments: [string, string, number, CycleOptions][] = [
+    ["at the beginning of a stop window", "T", 0, mostlyStopped],
+    ["in the middle of a stop window", "T", 200, mostlyStopped],
+    ["in a run window", "R", 200, mostlyRunning],
   ];
-  test.each(moments)("%s stays in force, while hobbled and afterwards; SIGCONT brings it back", async (_, state, afterMs) => {
+  test.each(moments)("%s stays in force, while hobbled and afterwards; SIGCONT brings it back", async (_, state, afterMs, slow) => {
     const { hobbler, told } = watched();
     const { pid } = await startBurner();
     const target = hobbler.add(pid, slow);

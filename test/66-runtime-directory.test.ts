@@ -58,6 +58,18 @@ describe("it is refused", () => {
   });
 });
 
+/** They end with their parent: it alone holds the other end of the pipe. */
+const manyChildren = `
+import os
+r, w = os.pipe()
+for _ in range(4110):
+    if os.fork() == 0:
+        os.close(w)
+        os.read(r, 1)
+        os._exit(0)
+print("done", flush=True)
+os.wait()`;
+
 /** Hobbles in a mount namespace of its own, where the runtime directory is a file system of its own. */
 function hobbleOn(mount: string, pid: number, ...flags: string[]) {
   const folder = newFolder();

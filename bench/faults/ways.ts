@@ -52,6 +52,17 @@ export const guardianDeaths: readonly Way[] = [
     },
   },
   {
+    // At any moment of the new one's start: if there was none yet, the table is left for hobble release.
+    name: "SIGKILL to the guardian, up to 30 ms later to the owner, then hobble release",
+    async strike(owner) {
+      kill(owner.guardian);
+      await sleep(Math.random() * 30);
+      kill(owner.pid);
+      await owner.gone();
+    },
+    remedy: () => hobbleRelease(),
+  },
+  {
     name: "both at once (guardian first), then hobble release",
     async strike(owner) {
       kill(owner.guardian);
