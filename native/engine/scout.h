@@ -111,7 +111,7 @@ class Scout {
     Nanos missed_before = 0;        // by the last reading
     Nanos missed_offset = 0;        // what was missed while nothing counted
     uint64_t added_ticks = 0;       // clock ticks after boot, as start times are
-    Nanos demand_at = 0;       // when its CPU time was last looked at
+    Nanos demand_at = 0;            // when its CPU time was last looked at
     Nanos demand_cpu = 0;
   };
   struct Look {
@@ -222,7 +222,7 @@ class Scout {
 
   RateCounters rates_;
   std::priority_queue<Look, std::vector<Look>, std::greater<>> looks_;
-  Nanos look_lateness_ = 0;                // lately, the worst
+  Nanos look_lateness_ = 0;              // lately, the worst
   Nanos look_cost_ = 12 * kMicrosecond;  // smoothed, of one
   Counter<uint64_t> looks_done_;
   size_t status_files_ = 0;
