@@ -144,7 +144,7 @@ class Scout {
     Nanos missed_before = 0;        // by the last reading
     Nanos missed_offset = 0;        // what was missed while nothing counted
     uint64_t added_ticks = 0;       // clock ticks after boot, as start times are
-    Nanos demand_at = 0;       // when its CPU time was last looked at
+    Nanos demand_at = 0;            // when its CPU time was last looked at
     Nanos demand_cpu = 0;
   };
   struct Look {
