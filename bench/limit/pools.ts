@@ -21,7 +21,7 @@ export interface PoolCase {
   seconds: number;
 }
 
-export const nobody = 65534;
+const nobody = 65534;
 
 export function poolCases(seconds: number): PoolCase[] {
   const pool = { limit: "50%", concurrency: 0, weights: [1], idle: 0, seconds };

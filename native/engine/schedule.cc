@@ -49,7 +49,8 @@ Nanos group_length(const Cycle& cycle, double signals_per_second, double signals
     if (static_cast<double>(length) <= 2 * wanted) return length;
   }
   // Otherwise a wake-up sends signals of one sort.
-  const auto fewest = static_cast<Nanos>(std::ceil(static_cast<double>(period) / (2 * wanted)));
+  // Less a little: the quotient is often whole but for rounding.
+  const auto fewest = static_cast<Nanos>(std::ceil(static_cast<double>(period) / (2 * wanted) - 1e-6));
   for (Nanos parts = std::max<Nanos>(1, fewest); parts <= kMostParts; ++parts) {
     if (period % parts == 0) return period / parts;
   }

@@ -21,7 +21,7 @@ export function explainCommand(program: Command): void {
   });
 }
 
-export function explanationLines({ pid, name, user, target, protected: refusal, rules, quotas, history }: Explanation): string[] {
+function explanationLines({ pid, name, user, target, protected: refusal, rules, quotas, history }: Explanation): string[] {
   const runsFreely = [`process ${pid} ${harmless(name)} of ${harmless(user)} runs freely`];
   return [
     ...(target === null ? runsFreely : formatFacts(targetFacts(target))),

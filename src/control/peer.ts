@@ -31,7 +31,7 @@ const names = new Map<number, { name: string; readAt: number }>();
 const freshMs = 60_000;
 
 /** From /etc/passwd, looked at once a minute at most for each; users of other name services appear as their uid. */
-export function userName(uid: number): string {
+function userName(uid: number): string {
   const known = names.get(uid);
   if (known !== undefined && performance.now() - known.readAt < freshMs) return known.name;
   const name = lookUp("/etc/passwd", (fields) => fields[2] === String(uid))?.[0] ?? String(uid);

@@ -147,8 +147,8 @@ export function timeline({ runNs, stopNs, limit, cpu, dutyAchieved }: TargetRepo
   return "#".repeat(running) + ".".repeat(timelineCells - running);
 }
 
-export const headLines = 3;
-export const footLines = 1;
+const headLines = 3;
+const footLines = 1;
 
 export function visibleRows(height: number): number {
   return Math.max(1, height - headLines - footLines);
