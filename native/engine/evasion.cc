@@ -17,8 +17,8 @@ namespace {
 constexpr Nanos kArrival = kMillisecond;
 // Less than this much CPU time between two looks is not running: the clock of a thread that is stopped a little late.
 constexpr Nanos kStill = 40 * kMicrosecond;
-// Likewise in a stop window of which only the beginning and the end were looked at.
-constexpr Nanos kUnwatched = 500 * kMicrosecond;
+// Likewise in a stop window of which only the beginning and the end were looked at. The clock of a process that runs is brought up to date
+// once a tick only, or when it leaves its CPU: right after the SIGSTOP it lags by up to a tick for each thread.
 constexpr Nanos kUnwatchedShare = 50;
 // Stop windows longer than that are looked at in between too, so that nobody runs for long.
 constexpr Nanos kLongWindow = kSecond;
@@ -37,6 +37,15 @@ constexpr Nanos kReportGap = 250 * kMillisecond;
 constexpr Nanos kSavedUp = 5 * kMillisecond;
 // What a look costs beside what this thread sees of it: waking up.
 constexpr Nanos kWakeUp = 5 * kMicrosecond;
+
+// How far the clock of a running thread may lag.
+Nanos tick() {
+  timespec resolution{};
+  return clock_getres(CLOCK_MONOTONIC_COARSE, &resolution) == 0 ? to_nanos(resolution) : 10 * kMillisecond;
+}
+
+// One that others stopped, and then let go in the middle of a stop window, was not stopped by us and runs with every right.
+bool should_stand_still(const Member& member) { return member.stopped && !member.held.get(); }
 
 }  // namespace
 
@@ -89,11 +98,11 @@ void Lane::watch_members(Target& target, bool counts) {
     Member* const next = decltype(target.members)::next(member);
     const Nanos cpu = cpu_time(member->process.pid());
     const Nanos ran = cpu - member->cpu_still;
-    if (cpu >= 0 && ran > kStill && !member->held.get()) {
+    if (cpu >= 0 && ran > kStill && should_stand_still(*member)) {
       member->cpu_still = cpu;
-      if (counts) count_evasion(target, *member, ran);
-      if (target.restops_allowed) {
-        restop(*member);
+      if (counts) {
+        count_evasion(target, *member, ran);
+        if (target.restops_allowed) restop(*member);
       }
     }
     member = next;
@@ -123,13 +132,15 @@ void Lane::count_evasion(Target& target, const Member& member, Nanos ran) {
 // Was more used since the SIGSTOPs than they need to arrive?
 bool Lane::ran_unwatched(Target& target, Nanos now) {
   const Nanos stopped = now - target.halted;
-  const Nanos allowed = std::min(std::max(kUnwatched, stopped / kUnwatchedShare), stopped / 2);
+  static const Nanos lag = tick() + kArrival;
+  const Nanos allowed = std::max(lag, stopped / kUnwatchedShare);
+  if (stopped < 2 * allowed) return false;
   bool ran_on = false;
   int looked = 0;
   for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
     const Nanos cpu = cpu_time(member->process.pid());
     const Nanos ran = cpu - member->cpu_still;
-    if (cpu >= 0 && ran > allowed && !member->held.get()) {
+    if (cpu >= 0 && ran > allowed && should_stand_still(*member)) {
       ran_on = true;
       target.evaded.add(ran);
       member->cpu_still = cpu;

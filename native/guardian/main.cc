@@ -65,7 +65,7 @@ int main(int count, char** arguments) {
   // Blocked by the engine until now.
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
   setsid();
   close_others();
   prctl(PR_SET_NAME, "hobble-guardian");

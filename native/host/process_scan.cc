@@ -229,7 +229,7 @@ void ProcessScan::read_anew(pid_t pid, uint64_t folder_inode, ScanResult& result
     if (!before->second.kernel_thread) result.gone.push_back(pid);
     known_.erase(before);
   }
-  Known& kept = known_.emplace(pid, std::move(known)).first->second;
+  Known& kept = known_.emplace(pid, known).first->second;
   if (kept.kernel_thread) {
     ++result.kernel_threads;
     return;
