@@ -38,6 +38,9 @@ constexpr Nanos kSavedUp = 5 * kMillisecond;
 // What a look costs beside what this thread sees of it: waking up.
 constexpr Nanos kWakeUp = 5 * kMicrosecond;
 
+// Whom somebody else had stopped, and has let run again in the middle of a stop window of the others, evades nothing.
+bool stopped_by_us(const Member& member) { return member.stopped && !member.held.get(); }
+
 }  // namespace
 
 // The last SIGSTOP has gone out at `now`, for a window that ends at `end`.
@@ -89,7 +92,7 @@ void Lane::watch_members(Target& target, bool counts) {
     Member* const next = decltype(target.members)::next(member);
     const Nanos cpu = cpu_time(member->process.pid());
     const Nanos ran = cpu - member->cpu_still;
-    if (cpu >= 0 && ran > kStill && !member->held.get()) {
+    if (cpu >= 0 && ran > kStill && stopped_by_us(*member)) {
       member->cpu_still = cpu;
       if (counts) count_evasion(target, *member, ran);
       if (target.restops_allowed) {
@@ -129,7 +132,7 @@ bool Lane::ran_unwatched(Target& target, Nanos now) {
   for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
     const Nanos cpu = cpu_time(member->process.pid());
     const Nanos ran = cpu - member->cpu_still;
-    if (cpu >= 0 && ran > allowed && !member->held.get()) {
+    if (cpu >= 0 && ran > allowed && stopped_by_us(*member)) {
       ran_on = true;
       target.evaded.add(ran);
       member->cpu_still = cpu;
