@@ -74,6 +74,7 @@ describe("SIGSTOP from somebody else", () => {
     const target = hobbler.add(pid, cycle);
     await target.ready;
     expect(target.state).toBe("held");
+    await until(() => stateOf(pid) === "T", "it has obeyed");
     await staysStopped(pid);
     await target.release();
     await staysStopped(pid);

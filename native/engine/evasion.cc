@@ -44,8 +44,8 @@ Nanos tick() {
   return clock_getres(CLOCK_MONOTONIC_COARSE, &resolution) == 0 ? to_nanos(resolution) : 10 * kMillisecond;
 }
 
-// One that others stopped, and then let go in the middle of a stop window, was not stopped by us and runs with every right.
-bool should_stand_still(const Member& member) { return member.stopped && !member.held.get(); }
+// Whom somebody else had stopped, and has let run again in the middle of a stop window of the others, evades nothing.
+bool stopped_by_us(const Member& member) { return member.stopped && !member.held.get(); }
 
 }  // namespace
 
@@ -98,7 +98,7 @@ void Lane::watch_members(Target& target, bool counts) {
     Member* const next = decltype(target.members)::next(member);
     const Nanos cpu = cpu_time(member->process.pid());
     const Nanos ran = cpu - member->cpu_still;
-    if (cpu >= 0 && ran > kStill && should_stand_still(*member)) {
+    if (cpu >= 0 && ran > kStill && stopped_by_us(*member)) {
       member->cpu_still = cpu;
       if (counts) {
         count_evasion(target, *member, ran);
@@ -140,7 +140,7 @@ bool Lane::ran_unwatched(Target& target, Nanos now) {
   for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
     const Nanos cpu = cpu_time(member->process.pid());
     const Nanos ran = cpu - member->cpu_still;
-    if (cpu >= 0 && ran > allowed && should_stand_still(*member)) {
+    if (cpu >= 0 && ran > allowed && stopped_by_us(*member)) {
       ran_on = true;
       target.evaded.add(ran);
       member->cpu_still = cpu;

@@ -127,7 +127,8 @@ void Scout::look_at(Member& member) {
     }
     return;
   }
-  // It is sent SIGSTOP again and again, of which one may be pending.
+  // It ran while we held it and was sent SIGSTOP again, which may be what is pending. Said before that signal, so it is read after the
+  // look.
   if (member.lease->restopped.load(std::memory_order_acquire) != 0) return;
   const bool undisturbed = member.lease->resume_by.load(std::memory_order_acquire) == resume_by && member.target->signals.get() == signals;
   const bool ours = resume_by != 0 || !undisturbed;
