@@ -14,6 +14,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "engine/error_text.h"
+
 namespace hobble {
 namespace {
 
@@ -24,7 +26,6 @@ constexpr int kDeepest = 32;
 constexpr int kPasses = 300;
 
 Error system_error(const std::string& name, int error) {
-  char text[128];
   switch (error) {
     case ENOENT:
     case ENODEV:
@@ -39,7 +40,7 @@ Error system_error(const std::string& name, int error) {
       return {Code::kNotPermitted, 0,
               "cgroup " + name + " is not open to us; run as root, or have it handed over to this user (Delegate=yes in its unit file)"};
     default:
-      return {Code::kInvalid, 0, "cgroup " + name + " cannot be used: " + strerror_r(error, text, sizeof text)};
+      return {Code::kInvalid, 0, "cgroup " + name + " cannot be used: " + error_text(error)};
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/error_text.h"
 #include "engine/scout.h"
 
 namespace hobble {
@@ -149,9 +150,7 @@ std::optional<Error> Scout::gather_one(const Cgroup& group, const Process& one, 
   }
   const int error = group.admit(pid);
   if (error != 0 && error != ESRCH) {
-    char text[128];
-    return Error{Code::kNotPermitted, pid,
-                 name + " cannot be moved into a cgroup of its own (" + strerror_r(error, text, sizeof text) + ")"};
+    return Error{Code::kNotPermitted, pid, name + " cannot be moved into a cgroup of its own (" + error_text(error) + ")"};
   }
   // Gone meanwhile: then it may be a successor of its PID that was moved.
   if (error == 0 && one.gone()) group.expel(pid);

@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/error_text.h"
+
 namespace hobble {
 namespace {
 
@@ -35,11 +37,6 @@ void forget(pid_t pid) {
     pid_t expected = pid;
     if (place.compare_exchange_strong(expected, 0)) return;
   }
-}
-
-std::string error_text(int error) {
-  char text[128];
-  return strerror_r(error, text, sizeof text);
 }
 
 UniqueFd copy_above(int fd) { return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, kLowestCopy)); }

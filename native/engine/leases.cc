@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/error_text.h"
 #include "engine/runtime_dir.h"
 
 namespace hobble {
@@ -17,10 +18,11 @@ namespace {
 // 256 KiB at a time.
 constexpr size_t kSlotsAtOnce = 4096;
 
-Error refused(const std::string& what, int error) {
-  char text[128];
-  return {Code::kRuntimeDir, 0, what + ": " + strerror_r(error, text, sizeof text)};
-}
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+Error refused(const std::string& what, int error) { return {Code::kRuntimeDir, 0, what + ": " + error_text(error)}; }
 
 void init_robust(pthread_mutex_t& mutex) {
   pthread_mutexattr_t attributes;

@@ -14,6 +14,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "engine/error_text.h"
+
 namespace hobble {
 namespace {
 
@@ -52,10 +54,8 @@ Error system_error(int error, pid_t pid) {
       return {Code::kNoDescriptors, pid,
               "no file descriptor is left for " + who +
                   ": raise the hard limit on open files (ulimit -Hn, LimitNOFILE=); each member takes one"};
-    default: {
-      char text[128];
-      return {Code::kInvalid, pid, who + " cannot be opened: " + strerror_r(error, text, sizeof text)};
-    }
+    default:
+      return {Code::kInvalid, pid, who + " cannot be opened: " + error_text(error)};
   }
 }
 

@@ -16,6 +16,8 @@
 #include <optional>
 #include <vector>
 
+#include "engine/error_text.h"
+
 namespace hobble {
 namespace {
 
@@ -33,9 +35,7 @@ constexpr size_t kEventOffset = NLMSG_HDRLEN + sizeof(cn_msg);
 constexpr uint32_t kDataOffset = kEventOffset + offsetof(proc_event, event_data);
 
 Error refused(const char* what, int error) {
-  char text[128];
-  return {error == EPERM || error == EACCES ? Code::kNotPermitted : Code::kUnsupported, 0,
-          std::string(what) + ": " + strerror_r(error, text, sizeof text)};
+  return {error == EPERM || error == EACCES ? Code::kNotPermitted : Code::kUnsupported, 0, std::string(what) + ": " + error_text(error)};
 }
 
 // The message of the proc connector that starts or ends a subscription: netlink header, connector header, one operation.

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "engine/error_text.h"
+
 namespace hobble {
 namespace {
 
@@ -43,11 +45,6 @@ Nanos request_slice(Nanos slice) {
   return attributes.runtime == static_cast<uint64_t>(slice) ? slice : 0;
 }
 
-std::string describe(int error) {
-  char text[128];
-  return strerror_r(error, text, sizeof text);
-}
-
 }  // namespace
 
 Scheduling schedule_thread(RealtimeMode mode, int priority, int cpu) {
@@ -64,7 +61,7 @@ Scheduling schedule_thread(RealtimeMode mode, int priority, int cpu) {
     const sched_param parameters{.sched_priority = priority};
     const int error = pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters);
     obtained.fifo = error == 0;
-    if (error != 0) obtained.error = describe(error);
+    if (error != 0) obtained.error = error_text(error);
   }
   if (obtained.fifo) {
     obtained.priority = priority;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/error_text.h"
 #include "engine/scout.h"
 
 namespace hobble {
@@ -97,11 +98,10 @@ void Scout::retire_member(Member& member) {
     }
     // A member that is lost among others is let go; with the last one the target has failed.
     if (member.error != 0 && record.members.empty()) {
-      char text[128];
       record.failure = Error{Code::kNotPermitted, member.process.pid(),
                              (member.group ? name_of(record.spec) + " can no longer be frozen by us ("
                                            : "process " + std::to_string(member.process.pid()) + " can no longer be signalled by us (") +
-                                 strerror_r(member.error, text, sizeof text) + "); it was let go"};
+                                 error_text(member.error) + "); it was let go"};
     }
     count_rate(record, record.spec.cycle, record.members.size());
   }

@@ -13,6 +13,8 @@
 #include <memory>
 #include <string_view>
 
+#include "engine/error_text.h"
+
 namespace hobble {
 namespace {
 
@@ -22,11 +24,6 @@ Error refuse(const std::string& path, const std::string& why) {
   return {Code::kRuntimeDir, 0,
           "the runtime directory " + path + " " + why +
               "; it must be a directory of yours that nobody else can read or write (mode 0700 or 0711)"};
-}
-
-std::string error_text(int error) {
-  char text[128];
-  return strerror_r(error, text, sizeof text);
 }
 
 std::vector<std::string> list_names(int directory) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/clock.h"
+#include "engine/error_text.h"
 #include "engine/process.h"
 #include "engine/recovery.h"
 #include "engine/runtime_dir.h"
@@ -93,12 +94,11 @@ Napi::Value Recover(const Napi::CallbackInfo& info) {
     Napi::Array members = Napi::Array::New(env, table.members.size());
     for (uint32_t j = 0; j < table.members.size(); ++j) {
       const Recovered& from = table.members[j];
-      char text[128];
       Napi::Object member = Napi::Object::New(env);
       member.Set("pid", from.pid);
       member.Set("cgroup", from.group);
       member.Set("result", result_name(from.result));
-      member.Set("error", from.error == 0 ? "" : strerror_r(from.error, text, sizeof text));
+      member.Set("error", from.error == 0 ? "" : error_text(from.error));
       members.Set(j, member);
     }
     Napi::Object object = Napi::Object::New(env);

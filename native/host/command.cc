@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "engine/error_text.h"
+
 namespace hobble {
 namespace {
 
@@ -111,8 +113,7 @@ Result<Command> Command::hold(const CommandSpec& spec) {
   if (open_pipe(gate) && open_pipe(exec_error)) pid = fork();
   if (pid == 0) become_command(words.data(), spec.inherited_fds, spec.open_files, gate, exec_error);
   if (pid < 0) {
-    char text[128];
-    return Error{Code::kUnsupported, 0, std::string("no process can be started: ") + strerror_r(errno, text, sizeof text)};
+    return Error{Code::kUnsupported, 0, std::string("no process can be started: ") + error_text(errno)};
   }
 
   Command command;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/error_text.h"
 #include "engine/process.h"
 #include "engine/process_events.h"
 #include "engine/procfs.h"
@@ -19,15 +20,10 @@ namespace {
 constexpr int kPriority = 50;                   // what a Hobbler asks for by default
 constexpr size_t kLockedBytes = 1024UL * 1024;  // the engine locks less with 1,000 targets
 
-std::string describe(int error) {
-  char text[128];
-  return strerror_r(error, text, sizeof text);
-}
-
 std::string try_lock_memory() {
   void* const memory = mmap(nullptr, kLockedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return describe(errno);
-  std::string failure = mlock(memory, kLockedBytes) == 0 ? "" : describe(errno);
+  if (memory == MAP_FAILED) return error_text(errno);
+  std::string failure = mlock(memory, kLockedBytes) == 0 ? "" : error_text(errno);
   munmap(memory, kLockedBytes);
   return failure;
 }
@@ -35,11 +31,11 @@ std::string try_lock_memory() {
 void try_pidfds(HostProbe& probe) {
   const UniqueFd self = open_pidfd(getpid());
   if (!self) {
-    probe.pidfd_open = describe(errno);
+    probe.pidfd_open = error_text(errno);
     probe.pidfd_send_signal = probe.pidfd_inode = "no pidfd";
     return;
   }
-  if (syscall(SYS_pidfd_send_signal, self.get(), 0, nullptr, 0) != 0) probe.pidfd_send_signal = describe(errno);
+  if (syscall(SYS_pidfd_send_signal, self.get(), 0, nullptr, 0) != 0) probe.pidfd_send_signal = error_text(errno);
   if (pidfd_inode(self.get()) == 0) probe.pidfd_inode = "pidfds are not on pidfs";
 }
 
@@ -68,7 +64,7 @@ Result<HostProbe> probe_host() {
         return nullptr;
       },
       &probe);
-  if (error != 0) return Error{Code::kUnsupported, 0, "no thread can be started: " + describe(error)};
+  if (error != 0) return Error{Code::kUnsupported, 0, "no thread can be started: " + error_text(error)};
   pthread_join(thread, nullptr);
   return probe;
 }

@@ -7,23 +7,17 @@
 #include <cstddef>
 #include <cstring>
 
+#include "engine/error_text.h"
 #include "engine/unique_fd.h"
 
 namespace hobble {
-namespace {
-
-std::string describe(int error) {
-  char text[128];
-  return strerror_r(error, text, sizeof text);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Result<PeerCredentials> peer_credentials(int fd) {
   ucred credentials{};
   socklen_t length = sizeof credentials;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0)
-    return Error{Code::kUnsupported, 0, "SO_PEERCRED: " + describe(errno)};
+    return Error{Code::kUnsupported, 0, "SO_PEERCRED: " + error_text(errno)};
   // A socket that is no Unix socket, or not connected, has no peer.
   if (credentials.pid == 0 && credentials.uid == static_cast<uid_t>(-1)) return Error{Code::kInvalid, 0, "the socket has no peer"};
   PeerCredentials peer{.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid, .groups = {}};
@@ -46,10 +40,10 @@ std::string send_datagram(const std::string& path, const std::string& text) {
   std::memcpy(address.sun_path, path.data(), path.size());
   if (path[0] == '@') address.sun_path[0] = '\0';
   const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return describe(errno);
+  if (!fd) return error_text(errno);
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
   const auto* const to = reinterpret_cast<const sockaddr*>(&address);
-  return sendto(fd.get(), text.data(), text.size(), MSG_NOSIGNAL, to, length) < 0 ? describe(errno) : "";
+  return sendto(fd.get(), text.data(), text.size(), MSG_NOSIGNAL, to, length) < 0 ? error_text(errno) : "";
 }
 
 }  // namespace hobble
