@@ -29,8 +29,10 @@ describe("in the middle of a stop window", () => {
     const { pid } = await startSleeper();
     const attach = await hobble(["attach", pid, ...longStop, "--json"]);
     await hobbles(attach, pid);
-    for (const signal of ["SIGINT", "SIGTERM", "SIGINT", "SIGHUP"] as const) attach.child.kill(signal);
-    expect(await attach.exit).toBe(0);
+    const signals = ["SIGINT", "SIGTERM", "SIGINT", "SIGHUP"] as const;
+    for (const signal of signals) attach.child.kill(signal);
+    // One that comes when Node has put its handlers away ends it after all. By then everything runs.
+    expect([0, ...signals]).toContain(await attach.exit);
     expect(stateOf(pid)).not.toBe("T");
   });
 

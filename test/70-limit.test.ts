@@ -155,9 +155,11 @@ describe("a cycle", () => {
     const spared = hobbler.add(idle.pid, { run: "10ms", stop: "40ms", spareIdle: true });
     const stopped = hobbler.add(busy.pid, { run: "10ms", stop: "40ms", spareIdle: true });
     await Promise.all([spared.ready, stopped.ready]);
+    // On a loaded machine it may still be busy with its start.
+    await until(() => (spared.stats()?.sparedWindows ?? 0) > 5, "it is spared");
+    const signals = spared.stats()?.signals;
     await sleep(1000);
-    expect(spared.stats()?.signals).toBe(0);
-    expect(spared.stats()?.sparedWindows).toBeGreaterThan(5);
+    expect(spared.stats()?.signals).toBe(signals);
     expect(stopped.stats()?.cycles).toBeGreaterThan(5);
     expect(await shareOf([busy.pid], 1000)).toBeLessThan(0.3);
   });

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/error_text.h"
+#include "engine/recovery.h"
 #include "engine/scout.h"
 
 namespace hobble {
@@ -304,12 +305,19 @@ void Scout::resume(Member& member) {
   member.lease->resume_by.store(0, std::memory_order_release);
 }
 
-// Nothing is frozen any more: the groups that were made for targets are emptied and removed.
+// The lanes are gone, and have resumed what they had. What was between them just then, on its way to a cgroup or back, is resumed here; the
+// groups that were made for targets are emptied and removed.
 void Scout::dismantle_groups() {
   const std::lock_guard lock(records_mutex_);
   for (auto& [id, record] : records_) {
     for (Member* member : record->members) {
-      if (record->freezing) resume(*member);  // between the lanes just now
+      if (member->group) {
+        if (member->stopped) member->group->set_frozen(false);
+        member->stopped = false;
+        member->lease->resume_by.store(0, std::memory_order_release);
+      } else if (!options_.respect_foreign_stops || member->restopped || foreign_stop(member->process.pid()) != ForeignStop::kSignal) {
+        resume(*member);
+      }
       member->group.reset();
     }
   }
