@@ -8,7 +8,7 @@ import type { Verdicts } from "./verdicts.js";
 
 const runMs = 30;
 const stopMs = 100;
-/** See docs/safety.md for when: some 9 % with so short a cycle. A few trials beside other work take more room; a breakdown undoes most of them. */
+/** docs/safety.md says when: 1 to 3 % with so short a cycle. A few trials beside other work take more room; a breakdown undoes most of them. */
 const admitted = 0.3;
 
 const startBurner = () => spawn("setpriv", ["--pdeathsig", "KILL", "--", "sh", "-c", "while :; do :; done"], { stdio: "ignore" });
