@@ -58,12 +58,14 @@ describe("it is refused", () => {
   });
 });
 
-/** They end with their parent: it alone holds the other end of the pipe. */
+/** They die with their parent, also when they are stopped. */
 const manyChildren = `
-import os
+import ctypes, os
+die_with_parent = lambda: ctypes.CDLL(None).prctl(1, 9)
 r, w = os.pipe()
 for _ in range(4110):
     if os.fork() == 0:
+        die_with_parent()
         os.close(w)
         os.read(r, 1)
         os._exit(0)
@@ -74,7 +76,7 @@ os.wait()`;
 function hobbleOn(mount: string, pid: number, ...flags: string[]) {
   const folder = newFolder();
   const script = `mount -t tmpfs -o ${mount} hobble-test ${folder} && exec "$@"`;
-  const words = ["attach", String(pid), "--run", "1ms", "--stop", "10m", "--json", "--guardian", "off", "--runtime-dir", folder, ...flags];
+  const words = ["attach", String(pid), "--run", "1ms", "--stop", "10m", "--json", "--runtime-dir", folder, ...flags];
   return run(["unshare", "--mount", "sh", "-c", script, "sh", process.execPath, cliPath, ...words]);
 }
 
