@@ -17,8 +17,6 @@ constexpr Nanos kLevelPatience = 5 * kMillisecond;
 constexpr Nanos kLongestSample = 100 * kMicrosecond;
 // Members whose CPU clocks are read to tell an idle target from a busy one (0.8 us each).
 constexpr uint32_t kDemandMembers = 8;
-// A sleeping process uses 10 to 20 us for being stopped and continued.
-constexpr Nanos kIdleCpu = 50 * kMicrosecond;
 constexpr int kIdleInARow = 3;
 
 void relax() {

@@ -35,12 +35,6 @@ constexpr Nanos kMostPoolLook = 5 * kSecond;
 // Members whose file stays open between looks. Each takes a descriptor, and some 5 KiB of the kernel's memory.
 constexpr size_t kMostFiles = 2048;
 
-Nanos thread_cpu_now() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return to_nanos(time);
-}
-
 }  // namespace
 
 // How long before a signal to look.
@@ -74,7 +68,7 @@ void Scout::look_for_foreign_stops(Nanos now) {
 }
 
 void Scout::look_at(Record& record) {
-  const Nanos began = thread_cpu_now();
+  const Nanos began = read_clock(CLOCK_THREAD_CPUTIME_ID);
   uint32_t looks = 0;
   for (Member* member : record.members) {
     look_at(*member);
@@ -82,7 +76,7 @@ void Scout::look_at(Record& record) {
   }
   if (looks == 0) return;
   looks_done_.add(looks);
-  const Nanos cost = std::min((thread_cpu_now() - began) / looks, 50 * kMicrosecond);
+  const Nanos cost = std::min((read_clock(CLOCK_THREAD_CPUTIME_ID) - began) / looks, 50 * kMicrosecond);
   look_cost_ += (cost - look_cost_) / 16;
 }
 

@@ -8,17 +8,11 @@
 #include <array>
 #include <utility>
 
+#include "engine/bell.h"
 #include "engine/realtime.h"
 
 namespace hobble {
-namespace {
-
-void ring(int event_fd) {
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(event_fd, &one, sizeof one);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Herald::Herald(int priority, int bell)
     : priority_(priority),

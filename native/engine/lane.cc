@@ -8,6 +8,8 @@
 #include <array>
 #include <utility>
 
+#include "engine/bell.h"
+
 namespace hobble {
 namespace {
 
@@ -24,12 +26,6 @@ constexpr int kCommandsAtOnce = 16;
 // What an epoll event is about: these two, or the address of a member.
 constexpr uint64_t kTimerEvent = 1;
 constexpr uint64_t kCommandEvent = 2;
-
-void ring(int event_fd) {
-  const uint64_t one = 1;
-  // Can only fail when the counter is full, and then the bell rings anyway.
-  [[maybe_unused]] const ssize_t written = write(event_fd, &one, sizeof one);
-}
 
 void sleep_briefly() {
   const timespec pause = to_timespec(50 * kMicrosecond);

@@ -18,6 +18,8 @@ namespace hobble {
 
 // Between the SIGSTOPs of two levels of a tree. More than a wake-up takes, and more than this thread may spin: a parent may need its CPU.
 constexpr Nanos kLevelGap = 150 * kMicrosecond;
+// A sleeping process uses 10 to 20 us for being stopped and continued.
+constexpr Nanos kIdleCpu = 50 * kMicrosecond;
 
 struct LaneOptions {
   RealtimeMode realtime = RealtimeMode::kAuto;

@@ -24,8 +24,6 @@ constexpr Nanos kFinestLookGrid = 5 * kMillisecond;
 constexpr Nanos kCoarsestLookGrid = 250 * kMillisecond;
 // How long the guardian lets a member of a pool wait for its turn, if this thread hangs.
 constexpr Nanos kPoolPatience = 1 * kSecond;
-// A sleeping process uses 10 to 20 us for being stopped and continued.
-constexpr Nanos kIdleCpu = 50 * kMicrosecond;
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/bell.h"
 #include "engine/recovery.h"
 #include "engine/runtime_dir.h"
 
@@ -21,11 +22,6 @@ constexpr size_t kRequestsAtOnce = 64;
 constexpr unsigned kSlotBits = 18;
 constexpr uint64_t kSlotMask = (1ULL << kSlotBits) - 1;
 static_assert(Scout::kMostTargets == kSlotMask + 1);
-
-void ring(int event_fd) {
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(event_fd, &one, sizeof one);
-}
 
 }  // namespace
 
