@@ -117,8 +117,9 @@ describe.each(whole)("$name tells what rules ask for", ({ make }) => {
     expect(before.name).toBe("sh");
     const { version } = before;
     shell.child.stdin?.write("\n");
-    // The name changes first, in the middle of exec.
+    // The name changes first, in the middle of exec; and the clock, by which a scan sees that it worked, is up to date when it waits again.
     await until(() => readFileSync(`/proc/${shell.pid}/cmdline`, "latin1").startsWith("sleep"), "it is another program");
+    await until(() => stateOf(shell.pid) === "S", "it waits again");
     const after = await found(source, shell.pid);
     expect(after).toBe(before);
     expect(after).toMatchObject({ name: "sleep", commandLine: "sleep 100" });
