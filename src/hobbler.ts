@@ -212,13 +212,13 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
     }
   }
 
-  #handle(event: NativeEvent): void {
+  #handle(event: NativeEvent | number): void {
+    if (typeof event === "number") {
+      const target = this.#targets.get(event);
+      if (target !== undefined) lifecycleOf(target).markReady();
+      return;
+    }
     switch (event.type) {
-      case "ready": {
-        const target = this.#targets.get(event.id);
-        if (target !== undefined) lifecycleOf(target).markReady();
-        break;
-      }
       case "released":
         this.#end(event.id, event.code as EndReason);
         break;

@@ -87,8 +87,12 @@ export class Lifecycle {
   }
 
   #settleReady(): void {
-    if (this.#isReady) this.#ready?.resolve();
-    else this.#ready?.reject(this.#error ?? this.#endedTooSoon());
+    const ready = this.#ready;
+    if (ready === undefined) return;
+    if (this.#isReady) ready.resolve();
+    else ready.reject(this.#error ?? this.#endedTooSoon());
+    // The functions are of no more use, and ten thousand of them weigh a megabyte.
+    this.#ready = { promise: ready.promise, resolve: ignore, reject: ignore };
   }
 
   #endedTooSoon(): HobbleError {
@@ -99,6 +103,8 @@ export class Lifecycle {
   }
 }
 
+const ignore = (): void => {};
+
 function waiting<T>(): Waiting<T> {
   let resolve!: (value: T) => void;
   let reject!: (error: Error) => void;
@@ -107,6 +113,6 @@ function waiting<T>(): Waiting<T> {
     reject = rejectPromise;
   });
   // Whoever looks at `ready` and then forgets it must not bring the process down with an unhandledRejection.
-  promise.catch(() => {});
+  promise.catch(ignore);
   return { promise, resolve, reject };
 }

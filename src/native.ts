@@ -53,7 +53,6 @@ export interface NativeEngineOptions {
 /** What happened, in the order it happened; drained by JavaScript when the engine calls `onEvents`. */
 export interface NativeEvent {
   type:
-    | "ready"
     | "exit"
     | "error"
     | "released"
@@ -264,8 +263,8 @@ export interface NativeEngine {
   /** Resume everything and keep it running; returns when done. */
   pause(): void;
   resume(): void;
-  /** Takes all events that have not been taken yet. */
-  drain(): NativeEvent[];
+  /** Takes all events that have not been taken yet. A number is the id of a target that is ready. */
+  drain(): (NativeEvent | number)[];
   stats(): NativeEngineStats;
   /** For each histogram the counts below each bound, then the count of all and the sum of their absolute values, ns. */
   histograms(): { boundsNs: number[]; lateness: number[]; runError: number[]; stopError: number[] };

@@ -152,7 +152,14 @@ function has(input: unknown, key: string): boolean {
   return typeof input === "object" && input !== null && (input as Record<string, unknown>)[key] !== undefined;
 }
 
-function same(a: TargetTerms, b: TargetTerms | null | undefined): boolean {
-  const [left, right] = [Object.entries(a), Object.entries(b ?? {})];
-  return left.length === right.length && left.every(([key, value]) => (b as unknown as Record<string, unknown>)[key] === value);
+/** Their own properties and no others, in any order. */
+function same(a: object, b: unknown): boolean {
+  if (typeof b !== "object" || b === null) return false;
+  let count = 0;
+  for (const key in a) {
+    if ((a as Record<string, unknown>)[key] !== (b as Record<string, unknown>)[key]) return false;
+    ++count;
+  }
+  for (const _ in b) --count;
+  return count === 0;
 }

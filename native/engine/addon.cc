@@ -347,6 +347,11 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     Napi::Array array = Napi::Array::New(env_, events.size());
     for (uint32_t i = 0; i < events.size(); ++i) {
       const hobble::Event& event = events[i];
+      // Ten thousand of these come at once: a bare number takes a tenth of the time and of the memory.
+      if (event.type == hobble::Event::Type::kReady) {
+        array.Set(i, static_cast<double>(event.target));
+        continue;
+      }
       Napi::Object object = Napi::Object::New(env_);
       object.Set("type", type_name(event.type));
       object.Set("id", static_cast<double>(event.target));

@@ -81,8 +81,12 @@ void Lane::join() {
   joinable_ = false;
 }
 
-void Lane::post(Command* command) {
-  if (commands_.push(command)) ring(command_event_.get());
+void Lane::post(Command* command, bool wakes) {
+  if (commands_.push(command) && wakes) ring(command_event_.get());
+}
+
+void Lane::wake() {
+  if (!commands_.empty()) ring(command_event_.get());
 }
 
 void Lane::request(Mode mode) {

@@ -75,7 +75,9 @@ class Lane {
   void join();
 
   // Any thread. A command is given back with a note when it was carried out, or in `abandoned` after the lane has closed.
-  void post(Command* command);
+  // `wakes`: at once; else with the next wake(), so that many commands share a wake-up.
+  void post(Command* command, bool wakes = true);
+  void wake();
   // Any thread. kPaused: everything is resumed and kept running. kClosed: everything is resumed and let go, the thread ends.
   void request(Mode mode);
   // Waits until the mode requested last is reached; false after `patience`.

@@ -17,6 +17,8 @@ namespace {
 
 // Targets added between two looks at what the lanes say.
 constexpr size_t kRequestsAtOnce = 64;
+// Of many requests so many wake a lane together: half a millisecond of work here.
+constexpr size_t kRequestsAWake = 8;
 
 // An id is a slot's number and a count that tells its tenants apart; exact as a JavaScript number.
 constexpr unsigned kSlotBits = 18;
@@ -214,6 +216,7 @@ void Scout::handle_requests() {
   protection_ = Protection::current(protected_programs_);
   const UniqueFd claim = neighbours_.claim(options_.runtime_directory);
   neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
+  gathering_ = requests.size() > 1;
   for (size_t i = 0; i < requests.size() && !stopping_.load(); ++i) {
     switch (requests[i].kind) {
       case Request::Kind::kAdd:
@@ -230,7 +233,16 @@ void Scout::handle_requests() {
         set_pool(requests[i]);
         break;
     }
+    if (i % kRequestsAWake == kRequestsAWake - 1) wake_lanes();
     if (i % kRequestsAtOnce == kRequestsAtOnce - 1) handle_notes();
+  }
+  gathering_ = false;
+  wake_lanes();
+}
+
+void Scout::wake_lanes() {
+  for (const auto& lane : lanes_) {
+    if (lane) lane->wake();
   }
 }
 
@@ -342,7 +354,7 @@ void Scout::post_to_lane(Record& record, Command::Kind kind, Member* chain, EndR
   command->allowance = record.spec.allowance;
   command->may_group = record.spread && record.spec.cycle.run > 0;
   ++record.commands_under_way;
-  lanes_[record.lane]->post(command);
+  lanes_[record.lane]->post(command, !gathering_);
 }
 
 }  // namespace hobble

@@ -158,6 +158,7 @@ class Scout {
   void be_prompt(bool prompt);
   Nanos next_wake_up() const;
   void handle_requests();
+  void wake_lanes();
   void add(const Request& request);
   bool taken(pid_t pid) const;
   void update(const Request& request);
@@ -300,6 +301,7 @@ class Scout {
   size_t followed_ = 0;  // records that are
   double signals_per_second_ = 0;
   Demand demand_;
+  bool gathering_ = false;  // commands are posted without waking their lane
   size_t next_sample_ = 0;  // a slot of targets_
   Nanos next_reading_ = 0;
   Nanos next_full_reading_ = 0;
