@@ -25,8 +25,8 @@ async function start(hobbler: Hobbler, message: StartMessage): Promise<Started> 
   const firstAddNs = monotonicNs();
   const targets = pids.map((pid) => hobbler.add(tree ? { tree: pid } : pid, terms));
   const addMs = (monotonicNs() - firstAddNs) / 1e6;
-  const outcomes = await Promise.allSettled(targets.map((target) => target.ready));
-  const refused = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [String(outcome.reason)] : []));
+  const refused: string[] = [];
+  for (const target of targets) await target.ready.catch((error) => refused.push(String(error)));
   return { firstAddNs, addMs, busyMs: performance.eventLoopUtilization(before).active, refused };
 }
 

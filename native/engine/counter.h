@@ -13,7 +13,7 @@ class Counter {
   constexpr Counter() = default;
   constexpr explicit Counter(T value) : value_(value) {}
 
-  void add(T amount) { value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed); }
+  void add(T amount) { value_.store(static_cast<T>(value_.load(std::memory_order_relaxed) + amount), std::memory_order_relaxed); }
   void set(T value) { value_.store(value, std::memory_order_relaxed); }
   T get() const { return value_.load(std::memory_order_relaxed); }
 

@@ -50,3 +50,14 @@ TEST_CASE("histogram: the summary of a target agrees with the quantiles") {
   CHECK(summary.max == quantiles.max);
   CHECK(summary.mean == quantiles.mean);
 }
+
+TEST_CASE("histogram: full buckets are halved, which moves no quantile by much, and count and mean not at all") {
+  auto histogram = std::make_unique<TargetHistogram>();
+  constexpr int kRounds = 300'000;
+  for (int i = 0; i < kRounds; ++i) histogram->record(i % 50 == 0 ? 10 * kMillisecond : 10 * kMicrosecond);
+  const Summary summary = histogram->summary();
+  CHECK(summary.p50 == doctest::Approx(10e3).epsilon(0.26));
+  CHECK(summary.p99 == doctest::Approx(10e6).epsilon(0.26));
+  CHECK(summary.max == 10e6);
+  CHECK(summary.mean == doctest::Approx(0.98 * 10e3 + 0.02 * 10e6));
+}
