@@ -1,7 +1,7 @@
 /** One run: a contestant hobbles a herd, the referee watches, the kernel's accounting says what it cost. */
 import { monotonicNs, sleepSeconds } from "./clock.js";
 import type { Contestant } from "./contestants/contestant.js";
-import type { Started, StartMessage, StatsReply, SumsReply } from "./contestants/messages.js";
+import type { EngineReply, Started, StartMessage, StatsReply, SumsReply } from "./contestants/messages.js";
 import { Session } from "./contestants/session.js";
 import { Herd, type HerdKind, type Load } from "./herd.js";
 import { cpuTimeNs, hostShares, hostTicks, residentBytes } from "./referee/accounting.js";
@@ -38,6 +38,8 @@ export interface Run {
   /** CPU time of the contestant in the measured time, all its threads. */
   cpuNs: number;
   residentBytes: number;
+  /** Of hobble's own count, in the same interval; undefined for others. */
+  timerThread: EngineReply | undefined;
   /** Shares of all CPUs in the measured time. */
   steal: number;
   idle: number;
@@ -69,6 +71,7 @@ export async function measure(referee: Referee, plan: RunPlan): Promise<Run> {
     await sleepSeconds(warmupSeconds);
 
     const sumsBefore = plan.asksDuty ? await session.ask<SumsReply>({ type: "sums" }) : undefined;
+    const engineBefore = isHobble(started) ? await session.ask<EngineReply>({ type: "engine" }) : undefined;
     const ticksBefore = hostTicks();
     const cpuBefore = cpuTimeNs(session.pid);
     const fromNs = monotonicNs();
@@ -76,6 +79,7 @@ export async function measure(referee: Referee, plan: RunPlan): Promise<Run> {
     const interval: Interval = { fromNs, toNs: monotonicNs() };
     const cpuNs = cpuTimeNs(session.pid) - cpuBefore;
     const shares = hostShares(ticksBefore, hostTicks());
+    const engineAfter = isHobble(started) ? await session.ask<EngineReply>({ type: "engine" }) : undefined;
     const sumsAfter = plan.asksDuty ? await session.ask<SumsReply>({ type: "sums" }) : undefined;
 
     const edges = await referee.end(herd);
@@ -99,6 +103,7 @@ export async function measure(referee: Referee, plan: RunPlan): Promise<Run> {
       ...shares,
       started: own?.started,
       stats: own?.stats,
+      timerThread: engineBefore && engineAfter && between(engineBefore, engineAfter),
       dutyTold: dutyBetween(sumsBefore, sumsAfter),
       allStoppedMs: own === undefined ? Number.NaN : lastFirstStopMs(edges, own.started.firstAddNs),
     };
@@ -107,6 +112,14 @@ export async function measure(referee: Referee, plan: RunPlan): Promise<Run> {
     await herd?.end();
     await session.close();
   }
+}
+
+function between(before: EngineReply, after: EngineReply): EngineReply {
+  return {
+    cpuNs: after.cpuNs - before.cpuNs,
+    elapsedNs: after.elapsedNs - before.elapsedNs,
+    signals: after.signals - before.signals,
+  };
 }
 
 function dutyBetween(before: SumsReply | undefined, after: SumsReply | undefined): number {

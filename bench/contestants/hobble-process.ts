@@ -69,7 +69,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   } else if (message.type === "add" && hobbler !== undefined && first !== undefined) {
     say(await start(hobbler, { ...first, pids: message.pids }));
   } else if (hobbler !== undefined) {
-    say(message.type === "sums" ? sums(hobbler) : stats(hobbler));
+    say(message.type === "sums" ? sums(hobbler) : message.type === "engine" ? hobbler.stats() : stats(hobbler));
   }
 }
 await hobbler?.close();

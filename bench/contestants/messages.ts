@@ -25,7 +25,7 @@ export interface AddMessage {
   pids: readonly number[];
 }
 
-export type Message = StartMessage | AddMessage | { type: "stats" } | { type: "sums" } | { type: "stop" };
+export type Message = StartMessage | AddMessage | { type: "stats" } | { type: "sums" } | { type: "engine" } | { type: "stop" };
 
 /** Answer of hobble to "start", sent when all targets are ready. Peers send an empty one. */
 export interface Started {
@@ -46,6 +46,9 @@ export interface StatsReply {
   statsMs: Summary;
   targetStatsMs: Summary;
 }
+
+/** Answer of hobble to "engine": of its timer threads, since it began. */
+export type EngineReply = Pick<HobblerStats, "cpuNs" | "elapsedNs" | "signals">;
 
 /** Answer of hobble to "sums": over all targets, since it began. */
 export interface SumsReply {

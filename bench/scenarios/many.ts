@@ -28,10 +28,10 @@ export const many: Scenario = {
         bare = await bareloop(herd.pids, cycle, bareloopSeconds, lab.root ? priority : 0);
       },
     });
-    if (run?.started === undefined || run.stats === undefined || bare === undefined) return outcome;
+    if (run?.started === undefined || run.stats === undefined || run.timerThread === undefined || bare === undefined) return outcome;
     const floor = await measureFloor(lab, outcome, scenario, 0, floorSeconds);
 
-    const timerThread = run.stats.engine;
+    const { timerThread } = run;
     const bound = (1.3 * bare.cpuNs) / bare.signals;
     const errors = summarizeErrors(run.windows.runErrorsNs);
     outcome.figures.push(

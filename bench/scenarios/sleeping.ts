@@ -17,7 +17,7 @@ export const sleeping: Scenario = {
     if (run === undefined) return outcome;
     await measureFloor(lab, outcome, scenario, 0, floorSeconds);
     const plain = await compete(lab, outcome, scenario, { contestant: asyncio, count, load: "idle", seconds: lab.seconds });
-    const timerThread = run.stats && run.stats.engine.cpuNs / run.stats.engine.elapsedNs;
+    const timerThread = run.timerThread && run.timerThread.cpuNs / run.timerThread.elapsedNs;
     outcome.figures.push(atMost(scenario, "CPU of the whole process, looks for foreign stops included", cpuShare(run), 0.025, percent));
     if (plain === undefined || timerThread === undefined) return outcome;
     outcome.figures.push(
