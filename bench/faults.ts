@@ -3,7 +3,7 @@
  * are tampered with. Nothing may be left stopped, nobody else signalled. docs/safety.md says what came of it.
  *
  *   npm run test:faults                        the full length: about an hour, of which the soak takes 20 minutes
- *   npm run test:faults -- --quick             a few of each: about a minute
+ *   npm run test:faults -- --quick             a few of each: about two minutes
  *   npm run test:faults -- --only soak,fuzz    some parts
  *   npm run test:faults -- --trials 200        so many deaths of each way
  */

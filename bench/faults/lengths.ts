@@ -41,7 +41,7 @@ export const quick: Lengths = {
   ancestors: 8,
   reuseRounds: 10,
   foreignStops: 20,
-  soakSeconds: 15,
+  soakSeconds: 60,
   soakTargets: 2000,
   soakTurnsPerSecond: 200,
   fuzzInputs: 100_000,

@@ -54,21 +54,24 @@ class Histogram {
   void record(Nanos value) {
     const Nanos magnitude = value < 0 ? -value : value;
     Counter<Count>& bucket = buckets_[bucket_of(magnitude)];
-    if (bucket.get() == std::numeric_limits<Count>::max()) halve();
-    bucket.add(1);
+    Count seen = bucket.get();
+    if (seen == std::numeric_limits<Count>::max()) [[unlikely]] {
+      halve();
+      seen = bucket.get();
+    }
+    bucket.set(static_cast<Count>(seen + 1));
     in_buckets_.add(1);
-    count_.add(1);
     sum_.add(value);
     if (magnitude > max_.get()) max_.set(magnitude);
   }
 
   Summary summary() const {
     Summary summary;
-    const uint64_t count = count_.get();
-    if (count == 0) return summary;
-    const auto total = static_cast<double>(in_buckets_.get());
+    const uint64_t in_buckets = in_buckets_.get();
+    if (in_buckets == 0) return summary;
+    const auto total = static_cast<double>(in_buckets);
     summary.max = static_cast<double>(max_.get());
-    summary.mean = static_cast<double>(sum_.get()) / static_cast<double>(count);
+    summary.mean = static_cast<double>(sum_.get()) / static_cast<double>(in_buckets + halved_away_.get());
     summary.p50 = summary.p99 = summary.max;  // while a value is being recorded the buckets may lag behind the count
     uint64_t seen = 0;
     bool half = false;
@@ -101,11 +104,12 @@ class Histogram {
       bucket.set(static_cast<Count>(bucket.get() - bucket.get() / 2));
       left += bucket.get();
     }
+    halved_away_.add(in_buckets_.get() - left);
     in_buckets_.set(left);
   }
 
-  Counter<uint64_t> count_;
   Counter<uint64_t> in_buckets_;
+  Counter<uint64_t> halved_away_;  // recorded, but no longer in the buckets
   Counter<Nanos> sum_;
   Counter<Nanos> max_;
   std::array<Counter<Count>, kBuckets> buckets_{};
