@@ -33,7 +33,7 @@
             "native/engine/membership.cc",
             "native/engine/neighbours.cc",
             "native/engine/planning.cc",
-            "native/engine/pool_turns.cc",
+            "native/engine/fair_share.cc", "native/engine/pool_turns.cc",
             "native/engine/pooling.cc",
             "native/engine/process.cc",
             "native/engine/process_events.cc",

@@ -11,7 +11,7 @@ import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { ancestorsDie } from "./faults/ancestors.js";
 import { leaseCost } from "./faults/cost.js";
-import { busyDeaths, deathsOfGuardians, ownerDeaths } from "./faults/deaths.js";
+import { busyDeaths, deathsOfGuardians, limitedDeaths, ownerDeaths } from "./faults/deaths.js";
 import { foreignStops } from "./faults/foreign.js";
 import { frozenGroups } from "./faults/frozen.js";
 import { leaseFuzz } from "./faults/fuzz.js";
@@ -25,6 +25,7 @@ const parts: Record<string, (lengths: Lengths, verdicts: Verdicts) => void | Pro
   guardians: deathsOfGuardians,
   ancestors: ancestorsDie,
   busy: busyDeaths,
+  limited: limitedDeaths,
   reuse: reusedPids,
   frozen: frozenGroups,
   foreign: foreignStops,
@@ -45,7 +46,7 @@ const lengths: Lengths = {
 const names = flags.only?.split(",") ?? Object.keys(parts);
 
 /** Parts that measure how soon something runs again: then our own looks must not come late. */
-const timed = new Set(["deaths", "guardians", "busy"]);
+const timed = new Set(["deaths", "guardians", "busy", "limited"]);
 
 /**
  * Above the busy targets, below the engine (50) and its guardian (51). Not for our children: a herd of busy processes with real-time priority would

@@ -123,6 +123,8 @@ export interface NativeEngineStats {
   /** Sums over the finished cycles of all targets there were, ns. */
   ranNs: number;
   stoppedNs: number;
+  meteredNs: number;
+  spentNs: number;
   /** Wall time since the engine started, ns. */
   elapsedNs: number;
   /** CPU time of the timer threads, ns. */

@@ -54,6 +54,9 @@ export interface HobblerStats {
   stoppedNs: number;
   /** ranNs / (ranNs + stoppedNs), by the times of the signals; undefined until the first cycle has ended. */
   dutyAchieved: number | undefined;
+  /** Under limits, summed over all targets there were: wall time, and the CPU time that they spent in it, up to the last look at each. */
+  meteredNs: number;
+  spentNs: number;
   elapsedNs: number;
   /** CPU time of the timer threads, `spinNs` included. */
   cpuNs: number;

@@ -2,6 +2,7 @@
 import { Herd, type Load } from "../herd.js";
 import { summarize } from "../statistics.js";
 import type { Lengths } from "./lengths.js";
+import type { OwnerOptions } from "./owner.js";
 import { States } from "./states.js";
 import { type Outcome, trial, type Way } from "./trial.js";
 import type { Verdicts } from "./verdicts.js";
@@ -9,10 +10,17 @@ import { deaths, guardianDeaths, outOfMemory, suspension } from "./ways.js";
 
 const lifetimeSeconds = 3600;
 
-async function repeat(count: number, way: Way, herd: Herd, states: States, verdicts: Verdicts): Promise<void> {
+async function repeat(
+  count: number,
+  way: Way,
+  herd: Herd,
+  states: States,
+  verdicts: Verdicts,
+  terms: Partial<OwnerOptions> = {},
+): Promise<void> {
   const outcomes: Outcome[] = [];
   for (let i = 0; i < count; i++) {
-    outcomes.push(await trial(way, { pids: herd.pids, run: "10ms", stop: "250ms", tree: false, hobbler: {} }, states));
+    outcomes.push(await trial(way, { pids: herd.pids, run: "10ms", stop: "250ms", tree: false, hobbler: {}, ...terms }, states));
   }
   const left = outcomes.filter((outcome) => outcome.left > 0).length;
   const { p50, p99, max } = summarize(outcomes.map(({ resumedMs }) => resumedMs).filter((ms) => !Number.isNaN(ms)));
@@ -67,5 +75,26 @@ export async function busyDeaths({ busyTargets, busyTrials }: Lengths, verdicts:
       },
     };
     await repeat(busyTrials, gated, herd, states, verdicts);
+  });
+}
+
+/** Most of them are stopped at any moment: those that wait for their turn, or have spent their limit. */
+export async function limitedDeaths({ trials, suspensionMs }: Lengths, verdicts: Verdicts): Promise<void> {
+  const terms: [string, Partial<OwnerOptions>][] = [
+    ["a pool of half a CPU, one at a time", { pool: { limit: 0.5, concurrency: 1 } }],
+    ["a limit of 0.2 % for each", { limit: "0.2%" }],
+  ];
+  await withHerd(200, "busy", async (herd, states) => {
+    herd.go();
+    for (const [name, limited] of terms) {
+      verdicts.heading(`deaths of the owner; 200 busy targets in ${name}`);
+      const [byKill, byFault] = deaths;
+      if (byKill === undefined || byFault === undefined) return;
+      await repeat(Math.ceil(trials / 2), byKill, herd, states, verdicts, limited);
+      await repeat(Math.ceil(trials / 5), byFault, herd, states, verdicts, limited);
+      await repeat(Math.ceil(trials / 25), suspension(suspensionMs), herd, states, verdicts, limited);
+      const both = guardianDeaths.at(-1);
+      if (both !== undefined) await repeat(Math.ceil(trials / 10), both, herd, states, verdicts, limited);
+    }
   });
 }

@@ -1,7 +1,7 @@
 /** A program that hobbles and then dies in the way it is told: the patient of the fault injection. Speaks lines of JSON; see owner-process.ts. */
 import { createInterface } from "node:readline";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { Hobbler, type HobblerOptions } from "hobble";
+import { Hobbler, type HobblerOptions, type PoolOptions } from "hobble";
 
 export interface OwnerOptions {
   pids: readonly number[];
@@ -10,6 +10,9 @@ export interface OwnerOptions {
   tree: boolean;
   cgroups?: readonly string[];
   via?: "freeze";
+  /** In the place of the cycle: a pool of all targets, or a limit of each. */
+  pool?: PoolOptions;
+  limit?: string;
   hobbler: HobblerOptions;
 }
 
@@ -18,10 +21,12 @@ export interface OwnerReply {
   guardian: number | undefined;
 }
 
-async function hobble({ pids, run, stop, tree, cgroups = [], via, hobbler: options }: OwnerOptions): Promise<Hobbler> {
+async function hobble({ pids, run, stop, tree, cgroups = [], via, pool, limit, hobbler: options }: OwnerOptions): Promise<Hobbler> {
   const hobbler = new Hobbler(options).ref();
+  const cycle = limit === undefined ? { run, stop } : { limit };
+  const terms = pool === undefined ? cycle : { pool: hobbler.pool("all", pool) };
   const selectors = [...pids.map((pid) => (tree ? { tree: pid, via } : { pid, via })), ...cgroups.map((cgroup) => ({ cgroup, via }))];
-  await Promise.all(selectors.map((selector) => hobbler.add(selector, { run, stop }).ready));
+  await Promise.all(selectors.map((selector) => hobbler.add(selector, terms).ready));
   return hobbler;
 }
 

@@ -390,6 +390,8 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
     object.Set("deferredWindows", static_cast<double>(stats.deferred_windows));
     object.Set("ranNs", static_cast<double>(stats.ran));
     object.Set("stoppedNs", static_cast<double>(stats.stopped));
+    object.Set("meteredNs", static_cast<double>(stats.metered));
+    object.Set("spentNs", static_cast<double>(stats.spent));
     object.Set("elapsedNs", static_cast<double>(stats.elapsed));
     object.Set("cpuNs", static_cast<double>(stats.cpu));
     object.Set("scoutCpuNs", static_cast<double>(stats.scout_cpu));

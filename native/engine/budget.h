@@ -39,7 +39,8 @@ class TokenBucket {
     tokens_ = std::min(tokens_, capacity());
   }
   void earn(Nanos elapsed) { tokens_ = std::min(tokens_ + limit_.rate * static_cast<double>(elapsed), capacity()); }
-  void spend(Nanos cpu) { tokens_ -= static_cast<double>(cpu); }
+  void spend(double cpu) { tokens_ -= cpu; }
+  void refund(double cpu) { tokens_ = std::min(tokens_ + cpu, capacity()); }
   double tokens() const { return tokens_; }
   double capacity() const { return std::max(limit_.rate * static_cast<double>(limit_.burst), 4.0 * static_cast<double>(limit_.min_run)); }
 

@@ -124,7 +124,7 @@ Nanos Lane::finish_stop(Target& target, Nanos now, Nanos after) {
     settle(target, now);
     target.budget.end_window(now);
   }
-  if (pool != nullptr) take_grant_back(target);
+  if (pool != nullptr) end_pool_turn(target);
   if (target.members.empty()) note_empty(target);  // may end the target: nothing may be done with it after this
   if (pool != nullptr) return admit_from(*pool, after);
   return had_turn ? admit_waiting(after) : after;

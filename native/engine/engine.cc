@@ -222,6 +222,8 @@ EngineStats Engine::stats() const {
     stats.deferred_windows += from.deferred_windows.get();
     stats.ran += from.ran.get();
     stats.stopped += from.stopped.get();
+    stats.metered += from.metered.get();
+    stats.spent += from.spent.get();
     stats.spun += from.spun.get();
     stats.cpu += lane->thread_cpu_time();
   }

@@ -42,7 +42,8 @@ struct EngineStats {
   bool process_events = false;
   Quantiles birth_delay;
   uint64_t targets = 0, members = 0, signals = 0, wakeups = 0, skipped_windows = 0, deferred_windows = 0;
-  Nanos ran = 0, stopped = 0;  // sums over the finished cycles of all targets there were
+  Nanos ran = 0, stopped = 0;    // sums over the finished cycles of all targets there were
+  Nanos metered = 0, spent = 0;  // likewise under limits: wall time, and the CPU time spent in it
   Nanos elapsed = 0, cpu = 0, scout_cpu = 0, spun = 0, signal_cost = 0;
   double signals_per_second = 0, wakeups_per_second = 0, share = 0;
   int stretch = 1;

@@ -49,7 +49,8 @@ struct LaneOptions {
 struct LaneCounters {
   Counter<uint64_t> signals, wakeups, skipped_windows, deferred_windows;
   Counter<Nanos> spun;
-  Counter<Nanos> ran, stopped;  // sums over the finished cycles, also of targets that have ended
+  Counter<Nanos> ran, stopped;    // sums over the finished cycles, also of targets that have ended
+  Counter<Nanos> metered, spent;  // likewise under limits: wall time, and the CPU time spent in it
   Counter<Nanos> signal_cost;   // smoothed, of one signal
   Counter<uint32_t> targets, members;
   Counter<bool> cap_exceeded;  // a run window was skipped because of the cap
@@ -152,13 +153,11 @@ class Lane {
   void settle_pool(TargetPool& pool, Nanos now);
   void charge_pool(Target& target, Nanos spent, Nanos now);
   double turn_tokens(const Target& target) const;
-  bool take_slot(Target& target);
-  void give_slot_back(Target& target);
-  bool give_grant(Target& target);
-  void take_grant_back(Target& target);
+  void end_pool_turn(Target& target);
   void wait_for_turn(Target& target);
   void leave_queue(Target& target);
   void ask_pool(TargetPool& pool, Nanos now);
+  void look_at_pool(TargetPool& pool, Nanos moment);
   Nanos admit_from(TargetPool& pool, Nanos now);
   bool goes_on_in_pool(Target& target, Nanos spent, Nanos elapsed, Nanos now);
   Nanos next_pool_look(const Target& target, Nanos now) const;

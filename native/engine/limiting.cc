@@ -43,7 +43,7 @@ void Lane::begin_metering(Target& target, Nanos now) {
   target.busy_at = now;
   TargetPool* const pool = target.allowance.pool;
   if (pool == nullptr) return;
-  target.virtual_time = pool->virtual_time;
+  pool->share.join(target, target.allowance.weight);
   pool->targets.add(1);
 }
 
@@ -52,7 +52,7 @@ void Lane::end_metering(Target& target) {
   --metering_;
   TargetPool* const pool = target.allowance.pool;
   if (pool == nullptr) return;
-  take_grant_back(target);
+  end_pool_turn(target);
   pool->targets.set(pool->targets.get() - 1);
   ask_pool(*pool, monotonic_now());
 }
@@ -63,7 +63,7 @@ void Lane::begin_limit(Target& target, Nanos now) {
   target.continued = now;
   set_state(target, TargetState::kRunning);
   // Who was seen to run when it was added, and joins a pool in which others wait, waits too.
-  const bool contested = target.allowance.pool != nullptr && !target.allowance.pool->queue.empty() && target.counts_for_cap;
+  const bool contested = target.allowance.pool != nullptr && target.allowance.pool->share.contested() && target.counts_for_cap;
   heap_.push(contested ? now : next_look(target, now), &target);
   if (target.members.empty()) {
     note_empty(target);
@@ -103,6 +103,8 @@ Nanos Lane::settle(Target& target, Nanos now) {
   if (spent > kHardlySpent) target.busy_at = now;
   target.metered.add(elapsed);
   target.spent.add(spent);
+  counters_.metered.add(elapsed);
+  counters_.spent.add(spent);
   return spent;
 }
 
@@ -151,7 +153,7 @@ Nanos Lane::finish_limited_stop(Target& target, Nanos now, Nanos after) {
   target.halted = now;
   target.stopped_since.set(now);
   TargetPool* const pool = target.allowance.pool;
-  if (pool != nullptr) take_grant_back(target);
+  if (pool != nullptr) end_pool_turn(target);
   if (pool != nullptr && !exhausted) {
     heap_.remove(&target);
     wait_for_turn(target);
@@ -258,7 +260,7 @@ bool Lane::spares_idle(Target& target, Nanos now) {
   give_turn_back(target);
   heap_.move(&target, target.start + run);
   if (target.allowance.pool != nullptr) {
-    take_grant_back(target);
+    end_pool_turn(target);
     ask_pool(*target.allowance.pool, now);
   }
   if (had_turn) admit_waiting(now);

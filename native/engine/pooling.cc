@@ -47,7 +47,7 @@ void Scout::set_pool(const Request& request) {
     return;
   }
   auto* const command = new Command{.kind = Command::Kind::kSetPool, .pool = &pool, .pool_terms = request.pool_terms};
-  pool.queue_memory.prepare(sizeof(TargetPool::Queue::Entry));
+  pool.queue_memory.prepare(sizeof(TargetPool::Entry));
   lanes_[kMain]->prepare_for(records_.size() + TargetPool::kMost + 1);
   lanes_[kMain]->post(command);
 }
@@ -55,7 +55,7 @@ void Scout::set_pool(const Request& request) {
 void Scout::use_pool(TargetPool* pool) {
   if (pool == nullptr) return;
   ++pool->uses;
-  pool->queue_memory.prepare((pool->uses + 1) * sizeof(TargetPool::Queue::Entry));
+  pool->queue_memory.prepare((pool->uses + 1) * sizeof(TargetPool::Entry));
 }
 
 void Scout::leave_pool(TargetPool* pool) {

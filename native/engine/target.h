@@ -11,7 +11,6 @@
 #include "engine/budget.h"
 #include "engine/cgroup.h"
 #include "engine/counter.h"
-#include "engine/deadline_heap.h"
 #include "engine/histogram.h"
 #include "engine/intrusive.h"
 #include "engine/leases.h"
@@ -103,8 +102,8 @@ struct Member {
   Nanos children_base = 0;  // and when it became a member
 };
 
-struct alignas(64) Target : Timed {
-  Target() : Timed(Sort::kTarget) {}
+struct alignas(64) Target : Sharer {
+  Target() : Sharer(Sort::kTarget) {}
 
   bool cyclic() const { return cycle.run > 0; }
 
@@ -146,10 +145,6 @@ struct alignas(64) Target : Timed {
   bool metering = false;   // the three below are in use
   Nanos settled = 0;       // when its members' CPU clocks were last read
   Nanos busy_at = 0;       // when they were last seen to have moved
-  Nanos virtual_time = 0;  // in its pool: CPU time spent, by its weight
-  double grant = 0;        // of the pool's tokens, for its turn
-  bool in_pool_turn = false;
-  bool has_slot = false;                    // it counts among those of the pool that run at once
   Nanos missed_seen = 0;                    // of `missed`, what is in the budget already
   Nanos spent_by_gone = 0;                  // CPU time of members that have exited since then
   List<Member, &Member::siblings> members;  // by level, so parents before children

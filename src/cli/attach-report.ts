@@ -1,6 +1,7 @@
 /** What `attach` tells while it runs and at its end: for people, or one JSON object a line for machines. */
 import type { HobblerStats } from "../stats.js";
 import { type CheckedTerms, cycleDuty } from "../terms.js";
+import type { LimitAsked } from "./cycle-options.js";
 import { LiveLines } from "./live.js";
 import { formatFacts, formatNs, formatShare, plural } from "./output.js";
 import { print, printError, printJson } from "./streams.js";
@@ -26,6 +27,7 @@ export interface AttachSummary {
   hobbled: number;
   failed: number;
   terms: CheckedTerms;
+  limit: LimitAsked | undefined;
   /** Share of one CPU that this whole process used. */
   processCpuShare: number;
   stats: HobblerStats;
@@ -40,8 +42,20 @@ export interface AttachReport {
 export const jsonReport: AttachReport = {
   tell: printJson,
   status() {},
-  summary: ({ terms, ...summary }) => printJson({ event: "summary", dutyAsked: cycleDuty(terms), ...summary }),
+  summary: ({ terms, limit, ...summary }) =>
+    printJson({
+      event: "summary",
+      dutyAsked: cycleDuty(terms),
+      ...(limit === undefined ? {} : { limitAsked: limit.cpus, limitShared: limit.shared, limitSpent: limitSpent(limit, summary.stats) }),
+      ...summary,
+    }),
 };
+
+/** What was spent of a limit, in CPUs: by all together where they share it, else by each on average. */
+function limitSpent({ shared }: LimitAsked, { meteredNs, spentNs, elapsedNs }: HobblerStats): number | undefined {
+  if (meteredNs === 0) return undefined;
+  return spentNs / (shared ? elapsedNs : meteredNs);
+}
 
 export function textReport(): AttachReport {
   const live = new LiveLines();
@@ -74,13 +88,22 @@ export function textReport(): AttachReport {
       const counts = `${plural(targets, "target")} (${plural(members, "member")}), ${Math.round(signalsPerSecond)} signals/s`;
       live.show([`hobbling ${counts}, lateness p99 ${formatNs(lateness.p99Ns)}, own CPU ${formatShare(cpuShare)}`]);
     },
-    summary({ hobbled, failed, terms, processCpuShare, stats }) {
+    summary({ hobbled, failed, terms, limit, processCpuShare, stats }) {
       live.clear();
       const targets = `${hobbled} hobbled${failed > 0 ? `, ${failed} not` : ""}`;
       const asked = cycleDuty(terms);
       const duty: [string, string][] =
         asked === undefined ? [] : [["duty", `asked ${formatShare(asked)}, achieved ${formatShare(stats.dutyAchieved)}`]];
-      const facts: [string, string][] = [["targets", targets], ...duty, ...engineFacts(stats, processCpuShare)];
+      const spent: [string, string][] =
+        limit === undefined
+          ? []
+          : [
+              [
+                limit.shared ? "limit of all" : "limit",
+                `asked ${formatShare(limit.cpus)} of a CPU, spent ${formatShare(limitSpent(limit, stats))}`,
+              ],
+            ];
+      const facts: [string, string][] = [["targets", targets], ...duty, ...spent, ...engineFacts(stats, processCpuShare)];
       for (const line of formatFacts(facts)) print(`${line}\n`);
     },
   };

@@ -63,7 +63,7 @@ export function attachCommand(program: Command): void {
 
 async function attach(words: string[], flags: AttachFlags): Promise<void> {
   // Everything that can be wrong with the arguments is found before any process is touched.
-  const { checked, share } = termsOf(flags);
+  const { checked, limit, share } = termsOf(flags);
   const processes: Wanted[] = [...new Set(words.map(parsePid))].map((pid) => ({ pid }));
   const groups: Wanted[] = [...new Set(flags.cgroup)].map((cgroup) => ({ pid: 0, cgroup }));
   const source = sourceOf(flags, processes.length > 0, groups.length > 0);
@@ -106,7 +106,7 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
   process.exitCode = attachment.exitCode;
   if (attachment.hobbled === 0) return;
   const { hobbled, failed } = attachment;
-  report.summary({ hobbled, failed, terms: checked, processCpuShare: processCpuShare(stats.elapsedNs, began), stats });
+  report.summary({ hobbled, failed, terms: checked, limit, processCpuShare: processCpuShare(stats.elapsedNs, began), stats });
 }
 
 function sourceOf(flags: AttachFlags, pidsGiven: boolean, groupsGiven: boolean): { source: Source; everyMs: number } | undefined {

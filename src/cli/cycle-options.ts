@@ -1,5 +1,6 @@
 /** The options that every command that hobbles has in common. */
 import type { Command } from "commander";
+import { parseCpuLimit } from "../cpu-limit.js";
 import { HobbleError } from "../errors.js";
 import type { Hobbler } from "../hobbler.js";
 import type { HobblerOptions } from "../options.js";
@@ -49,9 +50,16 @@ export function addCycleOptions(command: Command): Command {
     .option("--runtime-dir <directory>", "where the table of what is stopped is kept (default: /run/hobble, or a private one)");
 }
 
+/** In CPUs; of each target, or of all together. */
+export interface LimitAsked {
+  cpus: number;
+  shared: boolean;
+}
+
 /** The terms that the flags name, checked. `share` puts a target of this hobbler on them: it makes the pool, if there is to be one. */
 export interface TermsFlags {
   readonly checked: CheckedTerms;
+  readonly limit: LimitAsked | undefined;
   share(hobbler: Hobbler): TargetTerms;
 }
 
@@ -64,13 +72,21 @@ export function termsOf(flags: CycleFlags): TermsFlags {
   const own = given({ run, stop, phase, spareIdle, limit: cpu, ...(cpu === undefined ? {} : { burst, minRun }) });
   if (poolCpu === undefined) {
     const terms = { ...own, ...given({ burst, minRun }) } as unknown as TargetTerms;
-    return { checked: checkTerms(terms), share: () => terms };
+    return {
+      checked: checkTerms(terms),
+      limit: cpu === undefined ? undefined : { cpus: parseCpuLimit(cpu), shared: false },
+      share: () => terms,
+    };
   }
   const pool = { limit: poolCpu, ...given({ burst, minRun, concurrency: wholeNumberOf(flags.concurrency) }) };
   checkPool(pool);
   // Any pool will do for the check.
   const checked = checkTerms({ ...own, pool: "all" } as TargetTerms, () => 1);
-  return { checked, share: (hobbler) => ({ ...own, pool: hobbler.pool("all", pool) }) as TargetTerms };
+  return {
+    checked,
+    limit: { cpus: parseCpuLimit(poolCpu), shared: true },
+    share: (hobbler) => ({ ...own, pool: hobbler.pool("all", pool) }) as TargetTerms,
+  };
 }
 
 function given(flags: Record<string, string | number | true | undefined>): Record<string, string | number | true> {

@@ -1,0 +1,134 @@
+#include "engine/fair_share.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hobble {
+namespace {
+
+// Each of those that want to run has a turn this often, if turns do not become shorter than this share of the pool's limit for that.
+constexpr double kRound = 500.0 * kMillisecond;
+constexpr double kShortestTurn = 5.0 * kMillisecond;
+// A pool that has nothing left waits until it can give so many turns, which then share their wake-ups.
+constexpr double kTurnsTogether = 4;
+// Who was idle has this many turns' worth of credit over those that waited, and no more.
+constexpr double kCreditTurns = 2;
+// One with a turn that spends nothing for so long lets another have one too: more than a tick, as its clock may be that old. It keeps
+// its grant for a while, because one that waits for a CPU looks idle as well.
+constexpr Nanos kIdleTurn = 10 * kMillisecond;
+constexpr Nanos kIdleGrant = 200 * kMillisecond;
+
+Nanos virtual_cost(const Sharer& sharer, double cpu) { return static_cast<Nanos>(cpu / sharer.weight); }
+
+}  // namespace
+
+void FairShare::set(const Limit& limit, int concurrency) {
+  const bool fresh = limit_.rate == 0;
+  limit_ = limit;
+  concurrency_ = concurrency;
+  if (fresh) {
+    budget_.begin(limit);
+  } else {
+    budget_.change(limit);
+  }
+}
+
+void FairShare::join(Sharer& sharer, double weight) const {
+  sharer.weight = weight;
+  sharer.virtual_time = virtual_time_;
+}
+
+void FairShare::charge(Sharer& sharer, Nanos spent, bool unasked, double turn) {
+  if (unasked) {
+    // A credit for who was idle, so that it need not wait a whole round; but no more, or it could keep the others waiting.
+    sharer.virtual_time = std::max(sharer.virtual_time, virtual_time_ - virtual_cost(sharer, kCreditTurns * turn));
+  }
+  sharer.virtual_time += virtual_cost(sharer, static_cast<double>(spent));
+  const double granted = std::min(sharer.grant, static_cast<double>(spent));
+  sharer.grant -= granted;
+  budget_.spend(static_cast<double>(spent) - granted);
+}
+
+double FairShare::turn_of(const Sharer& sharer, double pace) const {
+  const double rivals = std::max(1.0, static_cast<double>(queue_.size()) + in_turn_);
+  const double mean_weight = std::max(weights_, sharer.weight) / rivals;
+  const double longest = static_cast<double>(limit_.burst) / 4;
+  const double mean = limit_.rate * std::min(std::max(kRound / rivals, kShortestTurn), longest);
+  const double least = static_cast<double>(limit_.min_run) * std::max(pace, 1.0);
+  return std::clamp(mean * sharer.weight / mean_weight, least, std::max(least, capacity() / 2));
+}
+
+void FairShare::wait(Sharer& sharer) {
+  queue_.push(sharer.virtual_time, &sharer);
+  weights_ += sharer.weight;
+}
+
+void FairShare::leave_queue(Sharer& sharer) {
+  queue_.remove(&sharer);
+  weights_ -= sharer.weight;
+}
+
+bool FairShare::take_slot(Sharer& sharer) {
+  if (sharer.has_slot) return true;
+  if (full()) return false;
+  sharer.has_slot = true;
+  ++in_turn_;
+  return true;
+}
+
+void FairShare::give_slot_back(Sharer& sharer) {
+  if (std::exchange(sharer.has_slot, false)) --in_turn_;
+}
+
+bool FairShare::grant(Sharer& sharer, double turn) {
+  const double wanted = turn - sharer.grant;
+  if (tokens() < wanted || !take_slot(sharer)) return false;
+  sharer.grant = turn;
+  budget_.spend(wanted);
+  virtual_time_ = std::max(virtual_time_, sharer.virtual_time);
+  ++turns_;
+  if (!std::exchange(sharer.in_pool_turn, true)) weights_ += sharer.weight;
+  return true;
+}
+
+void FairShare::end_turn(Sharer& sharer) {
+  if (!std::exchange(sharer.in_pool_turn, false)) return;
+  budget_.refund(std::exchange(sharer.grant, 0));
+  weights_ -= sharer.weight;
+  give_slot_back(sharer);
+}
+
+Nanos FairShare::admit_first(double turn) {
+  if (full()) return kNever;
+  const double wanted = refilling_ ? std::max(turn, std::min(kTurnsTogether * turn, capacity() / 2)) : turn;
+  const double missing = wanted - tokens();
+  if (missing > 0 && !std::exchange(refilling_, true)) return admit_first(turn);
+  if (missing > 0) return static_cast<Nanos>(missing / limit_.rate) + 1;
+  refilling_ = false;
+  Sharer& sharer = first();
+  leave_queue(sharer);
+  grant(sharer, turn);
+  return 0;
+}
+
+bool FairShare::goes_on(Sharer& sharer, double turn, double unseen, Nanos idle, Work work) {
+  if (sharer.in_pool_turn) {
+    if (idle >= kIdleTurn) {
+      if (idle >= kIdleGrant) end_turn(sharer);
+      give_slot_back(sharer);
+      return true;
+    }
+    if (!take_slot(sharer)) return false;
+    if (sharer.grant - unseen > turn / 16) return true;
+    return (!contested() || sharer.virtual_time <= first().virtual_time) && grant(sharer, turn);
+  }
+  if (work == Work::kNone) return true;
+  // Below its share, though others want more than theirs. Or nobody wants more, and a little is no reason for a turn: but a thousand that
+  // each spend a little may not spend more than there is, nor may one that goes on with it when others wait.
+  const Nanos lead = work == Work::kLittle ? virtual_cost(sharer, turn) : 0;
+  const bool below = (contested() || in_turn_ > 0) && sharer.virtual_time <= virtual_time_ + lead;
+  if (tokens() > 0 && (below || (!contested() && work == Work::kLittle))) return true;
+  return !contested() && grant(sharer, turn);
+}
+
+}  // namespace hobble
