@@ -320,7 +320,7 @@ describe("notify", () => {
   });
 });
 
-test("state that cannot be written is told once, and hobbling goes on", async () => {
+test("damaged state is told of and kept beside, and hobbling goes on", async () => {
   const { pid } = await markedSleeper("full");
   const folder = await scratchFolder();
   await writeFile(join(folder, "state.json"), "not json");

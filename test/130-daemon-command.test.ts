@@ -1,9 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { DaemonProcess } from "./helpers/daemon-process.js";
 import { hobbleWords, result } from "./helpers/exec.js";
 import { exitOf, runsOn, start, startSleeper, stateOf, until } from "./helpers/processes.js";
+import { isRoot, makeUser, startAs } from "./helpers/users.js";
 
 const listed = (list: string, extra = "") => `
 [[rule]]
@@ -20,14 +21,20 @@ describe("a day in the life of a daemon", () => {
     const pids = sleepers.map(({ pid }) => pid).sort((a, b) => a - b);
     const bystander = await startSleeper();
     writeFileSync(list, pids.join("\n"));
-    daemon.configure(listed(list));
+    // Somebody who spends too much, where users can be made.
+    const student = isRoot ? makeUser(`hobble-day-${process.pid}`) : undefined;
+    const hog = student && (await startAs(student.name, ["sh", "-c", "while :; do :; done"]));
+    const rules = listed(
+      list,
+      student &&
+        `[[quota]]\nname = "daily"\nper = "user"\ncpuSeconds = 0.5\nevery = "1d"\nmatch = { user = "${student.name}" }\ntiers = [{ limit = "10%" }]\n`,
+    );
+    const wanted = [...pids, ...(hog ? [hog.pid] : [])].sort((a, b) => a - b);
+    daemon.configure(rules);
 
     let running = await daemon.start();
-    await until(
-      () => pids.every((pid) => stateOf(pid) === "T") || running.stdout().split('"event":"hobbled"').length > 20,
-      "all are hobbled",
-    );
-    expect(await daemon.targets()).toEqual(pids);
+    await until(() => running.stdout().split('"event":"hobbled"').length > wanted.length, "all are hobbled");
+    expect(await daemon.targets()).toEqual(wanted);
     expect(await daemon.hobble("explain", pids[0] ?? 0)).toMatchObject({
       exit: 0,
       stdout: expect.stringContaining('imposed by    rule "tarpit"'),
@@ -42,12 +49,12 @@ describe("a day in the life of a daemon", () => {
     expect(second).toMatchObject({ exit: 1, stderr: expect.stringContaining("another daemon answers there") });
 
     // A broken configuration leaves the old one in force.
-    daemon.configure(listed(list, "[[rule]]\nname = 7\n"));
+    daemon.configure(`${rules}[[rule]]\nname = 7\n`);
     const reload = await daemon.hobble("reload");
     expect(reload.exit).toBe(1);
     expect(reload.stderr).toMatch(/hobble\.toml:\d+:\d+: [\s\S]*the old configuration stays in force/);
-    expect(await daemon.targets()).toEqual(pids);
-    daemon.configure(listed(list));
+    expect(await daemon.targets()).toEqual(wanted);
+    daemon.configure(rules);
     process.kill(running.pid, "SIGHUP");
     await until(() => running.stdout().includes('"event":"reloaded"'), "it has read it again");
 
@@ -63,8 +70,10 @@ describe("a day in the life of a daemon", () => {
     await until(() => pids.every((pid) => stateOf(pid) === "S"), "all run after the crash");
     for (const pid of pids) expect(await runsOn(pid), String(pid)).toBe(true);
     running = await daemon.start();
-    await until(() => running.stdout().split('"event":"hobbled"').length > 20, "all are hobbled again");
-    expect(await daemon.targets()).toEqual(pids);
+    // What had been spent is known to it: nobody starts the day anew.
+    await until(() => running.stdout().split('"event":"hobbled"').length > wanted.length, "all are hobbled again");
+    expect(await daemon.targets()).toEqual(wanted);
+    if (hog) expect((await daemon.hobble("explain", hog.pid)).stdout).toMatch(/quota "daily"/);
 
     // The big red button, natively and by command.
     process.kill(running.pid, "SIGUSR2");
@@ -83,13 +92,41 @@ describe("a day in the life of a daemon", () => {
     writeFileSync(list, pids.filter((pid) => pid !== freed?.pid).join("\n"));
     await until(() => running.stdout().includes('"event":"released"') && running.stdout().includes('"event":"exited"'), "both are told");
     expect(await runsOn(freed?.pid ?? 0)).toBe(true);
-    expect(await daemon.targets()).toEqual(pids.filter((pid) => pid !== freed?.pid && pid !== gone?.pid));
+    expect(await daemon.targets()).toEqual(wanted.filter((pid) => pid !== freed?.pid && pid !== gone?.pid));
 
     process.kill(running.pid, "SIGTERM");
     expect(await running.exit).toBe(0);
-    for (const { pid } of [...sleepers, bystander]) if (pid !== gone?.pid) expect(await runsOn(pid), String(pid)).toBe(true);
+    for (const { pid } of [...sleepers, bystander, ...(hog ? [hog] : [])])
+      if (pid !== gone?.pid) expect(await runsOn(pid), String(pid)).toBe(true);
     expect(await daemon.hobble("status")).toMatchObject({ exit: 5, stderr: expect.stringContaining("no daemon answers at") });
   });
+});
+
+test.runIf(isRoot)("a full disk: it is told, hobbling goes on, and the state is written when there is room", async () => {
+  const { pid } = await startSleeper();
+  const daemon = new DaemonProcess("");
+  const disk = join(daemon.folder, "disk");
+  const list = join(daemon.folder, "tarpit");
+  mkdirSync(disk);
+  writeFileSync(list, String(pid));
+  daemon.state = join(disk, "state.json");
+  daemon.configure(listed(list));
+  const fill = `mount -t tmpfs -o size=16k hobble-test ${disk} && ! head -c 64k /dev/zero >${disk}/ballast 2>/dev/null; exec "$@"`;
+  const running = await daemon.start(process.env, ["unshare", "--mount", "sh", "-c", fill, "sh"]);
+  await until(() => stateOf(pid) === "T", "it is stopped");
+  await until(() => running.stdout().includes("quotas cannot be saved"), "it is told");
+  expect(running.stdout()).toMatch(/ENOSPC/);
+  expect(await daemon.targets()).toEqual([pid]);
+  // As it sees its disk.
+  const seen = `/proc/${running.pid}/root${disk}`;
+  expect(existsSync(`${seen}/state.json`)).toBe(false);
+  rmSync(`${seen}/ballast`);
+  expect((await daemon.hobble("off")).exit).toBe(0);
+  await until(() => existsSync(`${seen}/state.json`), "the state is written");
+  expect(JSON.parse(readFileSync(`${seen}/state.json`, "utf8"))).toMatchObject({ version: 1, off: { by: expect.any(String) } });
+  expect(await runsOn(pid)).toBe(true);
+  process.kill(running.pid, "SIGTERM");
+  expect(await running.exit).toBe(0);
 });
 
 test("SIGUSR2 lets everything run while the event loop is stuck", async () => {

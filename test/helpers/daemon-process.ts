@@ -16,6 +16,8 @@ export class DaemonProcess {
   readonly folder = mkdtempSync(join(tmpdir(), "hobble-service-"));
   readonly socket = join(this.folder, "hobble.sock");
   readonly file = join(this.folder, "hobble.toml");
+  /** May be set before the next `configure`. */
+  state = join(this.folder, "state.json");
 
   constructor(toml: string) {
     folders.push(this.folder);
@@ -24,13 +26,13 @@ export class DaemonProcess {
   }
 
   configure(toml: string): void {
-    const own = `[daemon]\nscan = "250ms"\nwatchFile = false\nsocket = "${this.socket}"\nstate = "${this.folder}/state.json"\n`;
+    const own = `[daemon]\nscan = "250ms"\nwatchFile = false\nsocket = "${this.socket}"\nstate = "${this.state}"\n`;
     writeFileSync(this.file, `${own}[engine]\nrealtime = "off"\nruntimeDir = "${this.folder}/run"\n${toml}`);
   }
 
-  /** Resolves when it answers. */
-  async start(env: NodeJS.ProcessEnv = process.env): Promise<Running> {
-    const running = await run([...hobbleWords, "daemon", "-c", this.file], { env });
+  /** Resolves when it answers. `through`: a command that runs it. */
+  async start(env: NodeJS.ProcessEnv = process.env, through: readonly string[] = []): Promise<Running> {
+    const running = await run([...through, ...hobbleWords, "daemon", "-c", this.file], { env });
     await until(() => running.stdout().includes('"event":"listening"'), `it listens: ${running.stderr()}`).catch((error: Error) => {
       throw new Error(`${error.message}; ${running.stderr()}${running.stdout()}`);
     });
