@@ -100,7 +100,12 @@ ${described.join("\n")}
 ${cases.join("\n")}
   esac
 }
-_hobble "$@"
+# From a folder in $fpath it is this function's body; when it is sourced it only makes itself known.
+if [[ \$funcstack[1] == _hobble ]]; then
+  _hobble "$@"
+else
+  compdef _hobble hobble
+fi
 `;
 }
 
