@@ -30,6 +30,8 @@ export function parseDocument(file: string, text: string): Document | Configurat
     return problem(null, null, `the file is larger than ${largestFile / 1024} kB; split it into conf.d/*.toml`);
   try {
     const program = parseTOML(text, { tomlVersion: "1.0.0" });
+    const poison = poisonedKey(program, text);
+    if (poison !== undefined) return problem(poison.line, poison.column, "no setting is called __proto__");
     const value = getStaticTOMLValue(program) as Record<string, unknown>;
     // A thousand tables within tables: to walk it would overflow the stack as well, later and in a worse place.
     if (deeperThan(value, 32)) return problem(1, 1, "tables are nested more than 32 levels deep; no setting needs that");
@@ -96,11 +98,22 @@ function placesOf(program: AST.TOMLProgram): Map<string, Node> {
   return places;
 }
 
+/** A table of this name would be given to every object of the process. The key may be written with escapes. */
+function poisonedKey(program: AST.TOMLProgram, text: string): Place | undefined {
+  if (!text.includes("__proto__") && !text.includes("\\")) return undefined;
+  for (const [path, node] of placesOf(program)) if ((JSON.parse(path) as Path).includes("__proto__")) return placeOf(node);
+  return undefined;
+}
+
+function placeOf({ loc: { start } }: Node): Place {
+  return { line: start.line, column: start.column + 1 };
+}
+
 /** The node that stands for the longest known part of `path`. */
 function placeIn(places: ReadonlyMap<string, Node>, path: Path): Place {
   for (let length = path.length; length > 0; length--) {
     const node = places.get(keyOf(path.slice(0, length)));
-    if (node !== undefined) return { line: node.loc.start.line, column: node.loc.start.column + 1 };
+    if (node !== undefined) return placeOf(node);
   }
   return { line: 1, column: 1 };
 }
