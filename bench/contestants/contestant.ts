@@ -10,6 +10,8 @@ export interface Contestant {
   options?: HobbleOptions;
   /** Likewise: hobble is to limit CPU time instead of keeping a cycle. */
   as?: "limit" | "pool";
+  /** Likewise: each target is frozen in a cgroup that hobble makes for it. */
+  via?: "freeze";
 }
 
 /** The library, in a Node process of its own. */

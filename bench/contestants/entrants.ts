@@ -115,6 +115,13 @@ export function allEntrants(): Entrant[] {
       as: "limit",
     },
     { ...hobble("hobble-pool", "hobble pool", "the library, all targets in a pool that shares one limit", {}), as: "pool" },
+    {
+      ...hobble("hobble-freeze", "hobble freeze", "the library, each target frozen in a cgroup made for it", {}),
+      via: "freeze",
+      means: "freezing",
+      most: 200,
+      missing: missingCgroup("freezer", 2, mountOf("cgroup2")),
+    },
     python("asyncio", "asyncio", "Python: one coroutine for each process", ["asyncio_loop.py"]),
     python("gevent", "gevent", "Python: one greenlet for each process", ["gevent_loop.py"], { module: "gevent" }),
     python("threads", "threads", "Python: one thread for each process", ["threads_loop.py"]),

@@ -19,11 +19,11 @@ function termsOf(hobbler: Hobbler, { runMs, stopMs, as }: StartMessage): TargetT
 }
 
 async function start(hobbler: Hobbler, message: StartMessage): Promise<Started> {
-  const { pids, tree } = message;
+  const { pids, tree, via = "auto" } = message;
   const terms = termsOf(hobbler, message);
   const before = performance.eventLoopUtilization();
   const firstAddNs = monotonicNs();
-  const targets = pids.map((pid) => hobbler.add(tree ? { tree: pid } : pid, terms));
+  const targets = pids.map((pid) => hobbler.add(tree ? { tree: pid, via } : { pid, via }, terms));
   const addMs = (monotonicNs() - firstAddNs) / 1e6;
   const refused: string[] = [];
   for (const target of targets) await target.ready.catch((error) => refused.push(String(error)));

@@ -17,6 +17,7 @@ export interface StartMessage {
   options?: HobbleOptions;
   /** To hobble: allow the CPU time that the cycle means, instead of the cycle; to each, or to all together. */
   as?: "limit" | "pool";
+  via?: "freeze";
 }
 
 /** Further targets, with the same cycle. */

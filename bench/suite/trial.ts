@@ -1,4 +1,5 @@
 /** One contestant hobbles one herd for a while: what the referee saw and what the kernel counted, slice by slice. */
+import { readFileSync } from "node:fs";
 import { monotonicNs, sleepSeconds } from "../clock.js";
 import type { Entrant } from "../contestants/entrants.js";
 import { Session } from "../contestants/session.js";
@@ -63,7 +64,7 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
   try {
     const expected = 2 * count * Math.ceil((watched * 1e3) / (cycle.runMs + cycle.stopMs) + 4);
     referee?.begin(herd, expected);
-    const frozen = one.means === "freezing" && one.id.endsWith("v2") ? lab.freezes : undefined;
+    const frozen = seesFreezing(one) ? lab.freezes : undefined;
     frozen?.begin(expected);
     await session.ask(startMessage(one, herd.pids, cycle, plan.tree));
     herd.go();
@@ -101,10 +102,16 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
   }
 }
 
-/** A freezing contestant says where its groups are; it puts each process into one that bears its PID. */
-function groupsOf(session: Session, pids: readonly number[]): Map<number, string> {
-  const parent = session.hello.groups ?? "";
-  return new Map(pids.map((pid) => [pid, `${parent}/${pid}`]));
+/** The tracepoint is of cgroup v2 alone. */
+export function seesFreezing({ means, id }: Entrant): boolean {
+  return means === "freezing" && !id.endsWith("v1");
+}
+
+/** A freezing peer says where its groups are; it puts each process into one that bears its PID. hobble makes one below the present one. */
+function groupsOf({ hello: { groups } }: Session, pids: readonly number[]): Map<number, string> {
+  const [, mount = ""] = /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/self/mounts", "utf8")) ?? [];
+  const present = (pid: number) => /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1] ?? "";
+  return new Map(pids.map((pid) => [pid, groups === undefined ? `${mount}${present(pid)}` : `${groups}/${pid}`]));
 }
 
 function signalsBySlice(edges: EdgesByPid, fromNs: number, slices: readonly [number, number][]): number[] {

@@ -2,7 +2,7 @@
 import type { Entrant } from "../../contestants/entrants.js";
 import type { Load } from "../../herd.js";
 import { type BenchLab, type BenchScenario, cycle, takeTurns } from "../bench-lab.js";
-import { timeline, trial } from "../trial.js";
+import { seesFreezing, timeline, trial } from "../trial.js";
 
 interface Point {
   name: string;
@@ -56,7 +56,7 @@ export const windows: BenchScenario = {
 };
 
 /** Quotas are seen by busy targets only; sleeping ones would show their cost, which is the kernel's. */
-function visible(lab: BenchLab, { means, id }: Entrant, { load }: Point): boolean {
-  const byKernel = means === "signals" || (id === "freezer-v2" && lab.freezes !== undefined);
+function visible(lab: BenchLab, one: Entrant, { load }: Point): boolean {
+  const byKernel = one.means === "signals" || (seesFreezing(one) && lab.freezes !== undefined);
   return byKernel ? lab.signals.herdKind(load) !== undefined || load === "idle" : load === "busy";
 }
