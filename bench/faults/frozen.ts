@@ -42,12 +42,16 @@ export async function frozenGroups({ trials }: Lengths, verdicts: Verdicts): Pro
     let left = 0;
     let slowestMs = 0;
     for (let i = 0; i < trials; i++) {
-      const owner = await Owner.start({ pids: loose, cgroups: made, run: "10ms", stop: "250ms", tree: false, via: "freeze", hobbler: {} });
+      // Every other one while it is still moving processes into groups, which it stops for that.
+      const early = i % 2 === 1;
+      const cycle = { run: "10ms", stop: "250ms", tree: false };
+      const owner = await Owner.start({ pids: loose, cgroups: made, ...cycle, via: "freeze", early, hobbler: {} });
       const watched = [...made, ...loose.map((pid) => join(mount, groupOf(pid)))];
       await sleep(Math.random() * 300);
       owner.signal("SIGKILL");
       const began = performance.now();
-      while (watched.some(frozen) || loose.some((pid) => groupOf(pid).includes("hobble-"))) {
+      const astray = (pid: number) => stateOf(pid) === "T" || groupOf(pid).includes("hobble-");
+      while (watched.some(frozen) || loose.some(astray)) {
         if (performance.now() - began > patienceMs) break;
         await sleep(1);
       }
@@ -58,7 +62,7 @@ export async function frozenGroups({ trials }: Lengths, verdicts: Verdicts): Pro
     }
     verdicts.tell(
       left === 0,
-      `${trials} times, left frozen or in a group of ours ${left} times; done after at most ${slowestMs.toFixed(1)} ms`,
+      `${trials} times, left frozen, stopped or in a group of ours ${left} times; done after at most ${slowestMs.toFixed(1)} ms`,
     );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall !== "mkdir") throw error;
@@ -69,6 +73,7 @@ export async function frozenGroups({ trials }: Lengths, verdicts: Verdicts): Pro
   }
 }
 
+const stateOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]?.[0];
 const groupOf = (pid: number) => /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1] ?? "";
 
 function frozen(group: string): boolean {

@@ -13,6 +13,8 @@ export interface OwnerOptions {
   /** In the place of the cycle: a pool of all targets, or a limit of each. */
   pool?: PoolOptions;
   limit?: string;
+  /** Says that it is at work before its targets are ready. */
+  early?: boolean;
   hobbler: HobblerOptions;
 }
 
@@ -21,12 +23,24 @@ export interface OwnerReply {
   guardian: number | undefined;
 }
 
-async function hobble({ pids, run, stop, tree, cgroups = [], via, pool, limit, hobbler: options }: OwnerOptions): Promise<Hobbler> {
+async function hobble({
+  pids,
+  run,
+  stop,
+  tree,
+  cgroups = [],
+  via,
+  pool,
+  limit,
+  early = false,
+  hobbler: options,
+}: OwnerOptions): Promise<Hobbler> {
   const hobbler = new Hobbler(options).ref();
   const cycle = limit === undefined ? { run, stop } : { limit };
   const terms = pool === undefined ? cycle : { pool: hobbler.pool("all", pool) };
   const selectors = [...pids.map((pid) => (tree ? { tree: pid, via } : { pid, via })), ...cgroups.map((cgroup) => ({ cgroup, via }))];
-  await Promise.all(selectors.map((selector) => hobbler.add(selector, terms).ready));
+  const ready = Promise.all(selectors.map((selector) => hobbler.add(selector, terms).ready));
+  if (!early) await ready;
   return hobbler;
 }
 
