@@ -53,7 +53,8 @@ Result<Recruits> Scout::recruit(Record& record) {
   Stilled stilled;
   auto group = gather(record, processes, stilled);
   if (group) {
-    recruits.group = std::move(*group);
+    recruits.group_lease = std::move(group->lease);
+    recruits.group = std::move(group->group);
   } else {
     tell_unfrozen(record, group.error());
   }
@@ -107,13 +108,17 @@ std::optional<Error> Scout::busy_group(const Cgroup& group) const {
 
 // A group of its own, below the one that all of them are in. Children are born into the group of their parent, so once everybody is in,
 // nobody gets out. When it fails, everybody is where he was.
-Result<std::unique_ptr<Cgroup>> Scout::gather(const Record& record, const std::vector<const Process*>& processes, Stilled& stilled) {
+Result<GroupMade> Scout::gather(const Record& record, const std::vector<const Process*>& processes, Stilled& stilled) {
   const pid_t first = processes.front()->pid();
   const std::string from = unified_group_of(first);
   const std::string name = "hobble-" + std::to_string(getpid()) + "-" + std::to_string(record.target->id.get());
-  auto made = Cgroup::make_below(first, name);
-  if (!made) return made;
-  const Cgroup& group = **made;
+  auto below = Cgroup::make_below(first, name);
+  if (!below) return below.error();
+  GroupMade made{.lease = {}, .group = std::move(*below)};
+  const Cgroup& group = *made.group;
+  // Known to the guardian before anybody is in it: whoever is would stay there if we died now.
+  made.lease = FreeLease(options_.leases->allocate_group(group.path(), group.inode(), true), {options_.leases});
+  if (!made.lease) return Error{Code::kNoDescriptors, 0, "the runtime directory is full"};
   for (const Process* const one : processes) {
     if (auto error = gather_one(group, *one, from)) return *error;
   }
@@ -158,16 +163,16 @@ std::optional<Error> Scout::gather_one(const Cgroup& group, const Process& one, 
   return std::nullopt;
 }
 
-Member* Scout::make_group_member(Record& record, std::unique_ptr<Cgroup> group) {
-  Member* const member = members_.allocate();
-  if (member == nullptr) return nullptr;
-  member->lease = options_.leases->allocate_group(group->path(), group->inode(), group->made_here());
-  if (member->lease == nullptr) {
-    members_.release(member);
-    return nullptr;
+Member* Scout::make_group_member(Record& record, GroupMade made) {
+  if (!made.lease) {
+    const Cgroup& group = *made.group;
+    made.lease = FreeLease(options_.leases->allocate_group(group.path(), group.inode(), false), {options_.leases});
   }
+  Member* const member = made.lease ? members_.allocate() : nullptr;
+  if (member == nullptr) return nullptr;
+  member->lease = made.lease.release();
   member->target = record.target;
-  member->group = std::move(group);
+  member->group = std::move(made.group);
   member->cpu_at_add = member->cpu_seen = member->cpu_base = std::max<Nanos>(0, member->cpu());
   record.target->frozen_whole.set(true);
   record.target->group_processes.set(static_cast<uint32_t>(member->group->processes().size()));
@@ -241,7 +246,7 @@ void Scout::finish_freeze(Record& record) {
   for (const Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member))
     processes.push_back(&member->process);
   Stilled stilled;
-  auto group = processes.empty() ? Result<std::unique_ptr<Cgroup>>(Error{}) : gather(record, processes, stilled);
+  auto group = processes.empty() ? Result<GroupMade>(Error{}) : gather(record, processes, stilled);
   Member* frozen = nullptr;
   if (group) frozen = make_group_member(record, std::move(*group));
   if (frozen == nullptr) {

@@ -131,6 +131,13 @@ class LeaseTable {
   uint32_t groups_used_ = 0;
 };
 
+// A lease that nobody has yet.
+struct ReleaseLease {
+  LeaseTable* table;
+  void operator()(Lease* lease) const { table->release(lease); }
+};
+using FreeLease = std::unique_ptr<Lease, ReleaseLease>;
+
 // One member, as others read it.
 struct LeaseEntry {
   Identity identity;

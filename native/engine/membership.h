@@ -38,9 +38,16 @@ struct Found {
   ProcessStat stat;
 };
 
+// A cgroup that is to be frozen. The lease is empty for one that was there before.
+struct GroupMade {
+  FreeLease lease;  // given up after the group has gone
+  std::unique_ptr<Cgroup> group;
+};
+
 // What a target begins with: processes, or a group that is frozen in place of them.
 struct Recruits {
   std::vector<Found> processes;
+  FreeLease group_lease;  // of `group`, if it was made for the target
   std::unique_ptr<Cgroup> group;
   size_t members() const { return group ? 1 : processes.size(); }
 };

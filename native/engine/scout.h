@@ -206,9 +206,9 @@ class Scout {
   Result<Recruits> recruit(Record& record);
   Result<Recruits> recruit_cgroup(Record& record);
   std::optional<Error> busy_group(const Cgroup& group) const;
-  Result<std::unique_ptr<Cgroup>> gather(const Record& record, const std::vector<const Process*>& processes, Stilled& stilled);
+  Result<GroupMade> gather(const Record& record, const std::vector<const Process*>& processes, Stilled& stilled);
   std::optional<Error> gather_one(const Cgroup& group, const Process& one, const std::string& from) const;
-  Member* make_group_member(Record& record, std::unique_ptr<Cgroup> group);
+  Member* make_group_member(Record& record, GroupMade made);
   void check_group(Record& record, bool full);
   void tell_unfrozen(const Record& record, const Error& error);
   void dismantle_groups();

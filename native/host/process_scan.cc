@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +103,24 @@ std::string_view line_of(std::string_view status, std::string_view label) {
 
 const int64_t tick_ns = kSecond / std::max(sysconf(_SC_CLK_TCK), 1L);
 const int64_t page_bytes = sysconf(_SC_PAGESIZE);
+
+// include/uapi/linux/pidfd.h, Linux 6.13; newer than the headers that this is compiled with. Credentials are always told.
+struct PidfdInfo {
+  uint64_t mask, cgroup;
+  uint32_t pid, thread_group, parent;
+  uint32_t real_uid, real_gid, effective_uid, effective_gid, saved_uid, saved_gid, fs_uid, fs_gid;
+  int32_t exit_code;
+};
+constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+constexpr uint64_t kPidfdInfoCreds = 2;
+
+// Real user, in one call of 1 us; reading it in /proc/PID/status takes 12.
+std::optional<uid_t> uid_of(int pidfd) {
+  PidfdInfo info{};
+  info.mask = kPidfdInfoCreds;
+  if (ioctl(pidfd, kPidfdGetInfo, &info) != 0 || (info.mask & kPidfdInfoCreds) == 0) return std::nullopt;
+  return info.real_uid;
+}
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
@@ -224,6 +243,7 @@ void ProcessScan::read_anew(pid_t pid, uint64_t folder_inode, ScanResult& result
     if (known.row.state != 'Z' && poll(&poll_fd, 1, 0) > 0) return;
     if (!known.kernel_thread) known.row.inode = pidfd_inode(pidfd.get());
   }
+  told_uid_ = pidfd && !known.kernel_thread && (wanted_ & bit_of(ProcessText::kUser)) != 0 ? uid_of(pidfd.get()) : std::nullopt;
   const auto before = known_.find(pid);
   if (before != known_.end()) {
     if (!before->second.kernel_thread) result.gone.push_back(pid);
@@ -239,6 +259,7 @@ void ProcessScan::read_anew(pid_t pid, uint64_t folder_inode, ScanResult& result
   kept.stat_at -= static_cast<Nanos>(std::hash<pid_t>{}(pid)*2654435761U % 1024) * (kIdleKept / 1024);
   kept.row.first = true;
   kept.row.texts = read_texts(kept, wanted_, result);
+  told_uid_.reset();
   result.rows.push_back(kept.row);
   kept.row.first = false;
 }
@@ -372,6 +393,11 @@ bool ProcessScan::read_text(Known& known, ProcessText which, std::string& text) 
 bool ProcessScan::read_accounts(Known& known, ProcessText which, std::string& text) {
   text.clear();
   struct stat folder {};
+  if (which == ProcessText::kUser && told_uid_) {
+    known.row.uid = *told_uid_;
+    text = names_.user(*told_uid_);
+    return true;
+  }
   if (which == ProcessText::kUser) {
     // The folder belongs to the effective user (1 us); only that of a program that runs with other rights than its user's own belongs to
     // root.

@@ -5,8 +5,9 @@ import type { ProcessInfo } from "./process-info.js";
 /** The order of `ProcessText` in native/host/process_scan.h. */
 const texts = ["name", "user", "groups", "executable", "commandLine", "cgroup"] as const;
 
-/** Numbers are copied at about 1 µs a row, texts at 0.3 µs each: so many rows keep the event loop for less than a millisecond. */
-const rowsInOneGo = 256;
+/** Numbers are copied at about 1 µs a row, texts at 0.3 µs each; the first rows take several times as long, until they are compiled. */
+const oneGoMs = 1;
+const rowsBetweenLooks = 32;
 
 class Entry implements ProcessInfo {
   readonly pid: number;
@@ -62,8 +63,12 @@ export class ProcessTable {
     const changed: ProcessInfo[] = [];
     let textAt = 0;
     let lengthAt = 0;
+    let began = performance.now();
     for (let at = 0; at < rows.length; at += ROW_NUMBERS) {
-      if (at > 0 && (at / ROW_NUMBERS) % rowsInOneGo === 0) await pause();
+      if ((at / ROW_NUMBERS) % rowsBetweenLooks === 0 && performance.now() - began > oneGoMs) {
+        await pause();
+        began = performance.now();
+      }
       const entry = this.#take(rows, at);
       const which = number(rows, at + Field.texts);
       for (const [bit, name] of texts.entries()) {
