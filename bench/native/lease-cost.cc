@@ -1,5 +1,5 @@
 // lease-cost TARGETS SECONDS GUARDIAN|- : what the timer thread spends for each signal. Compiled once as it is, once with
-// -DHOBBLE_WITHOUT_LEASES. Prints "SIGNALS CPU_NS GUARDIAN_CPU_TICKS".
+// -DHOBBLE_WITHOUT_LEASES. Prints "SIGNALS CPU_NS GUARDIAN_CPU_TICKS LEASE_NS": the last is what it takes to write one lease.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/leases.h"
 
 using namespace hobble;
 
@@ -39,6 +40,26 @@ long ticks_of(pid_t pid) {
 void rest(Nanos time) {
   const timespec pause = to_timespec(time);
   nanosleep(&pause, nullptr);
+}
+
+// As the timer thread does it, to as many leases in turn.
+double lease_ns(const std::string& folder, int leases) {
+  auto table = LeaseTable::create(folder);
+  if (!table) return -1;
+  std::vector<Lease*> all;
+  for (int i = 0; i < leases; ++i) all.push_back((*table)->allocate({.pid = getpid()}, 0));
+  constexpr int kRounds = 5000;
+  const Nanos began = monotonic_now();
+  for (int round = 0; round < kRounds; ++round) {
+    for (Lease* const lease : all) set_resume_by(*lease, began + round);
+  }
+  const Nanos took = monotonic_now() - began;
+  for (Lease* const lease : all) {
+    set_resume_by(*lease, 0);
+    (*table)->release(lease);
+  }
+  (*table)->close();
+  return static_cast<double>(took) / kRounds / leases;
 }
 
 }  // namespace
@@ -74,9 +95,10 @@ int main(int count, char** arguments) {
     rest(atoi(arguments[2]) * kSecond);
     const EngineStats after = engine.stats();
     const long ticks = after.guardian != 0 ? ticks_of(after.guardian) : 0;
-    printf("%llu %lld %ld\n", static_cast<unsigned long long>(after.signals - before.signals),
+    printf("%llu %lld %ld", static_cast<unsigned long long>(after.signals - before.signals),
            static_cast<long long>(after.cpu - before.cpu), ticks);
   }
+  printf(" %.2f\n", lease_ns(folder, targets));
   rmdir(folder);
   for (const pid_t pid : pids) kill(pid, SIGKILL);
   return 0;

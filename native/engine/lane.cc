@@ -152,7 +152,7 @@ void Lane::run() {
 }
 
 void Lane::wait(Nanos now) {
-  const Nanos deadline = heap_.next_deadline();
+  const Nanos deadline = waits_ > 0 ? std::min(heap_.next_deadline(), now + kWaitingPatience) : heap_.next_deadline();
   // While targets sleep nobody notices, and the spinning would be a quarter of what they cost.
   const Nanos margin = grouped_rate_.load(std::memory_order_relaxed) > 0 ? 0 : margin_.margin();
   Nanos moment = deadline == kNever ? kNever : deadline - margin;

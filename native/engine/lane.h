@@ -62,6 +62,10 @@ constexpr Nanos kHardlySpent = 10 * kMicrosecond;
 // A deadline nearer than this is served at once, by the same reading of the time: whoever waits for tokens waits longer.
 constexpr Nanos kShortestWait = 20 * kMicrosecond;
 
+// Who waits for a turn has no deadline of its own. For so long the guardian lets it wait if this thread hangs; while anybody waits the thread
+// wakes that often, so that it is seen to hang.
+constexpr Nanos kWaitingPatience = 1 * kSecond;
+
 class Lane {
  public:
   enum class Mode : uint32_t { kCycling, kPaused, kClosed };
@@ -219,6 +223,7 @@ class Lane {
   bool cap_spares_idle_ = false;
   int metering_ = 0;  // targets whose CPU clocks are read
   int running_ = 0;   // targets that count for the cap and are in their run window
+  int waits_ = 0;     // targets that wait for their turn
   Nanos armed_for_ = kNever;
   Nanos wake_began_ = 0;  // first signal of this wake-up; economy: the base of all its run windows
   Nanos spin_left_ = 0;

@@ -366,6 +366,7 @@ void Lane::ask_for_reading(Target& target, Nanos now) {
 }
 
 void Lane::set_state(Target& target, TargetState state) {
+  waits_ += static_cast<int>(state == TargetState::kWaiting) - static_cast<int>(target.phase_state == TargetState::kWaiting);
   target.phase_state = state;
   target.state.set(state);
 }

@@ -22,8 +22,6 @@ constexpr Nanos kLongLook = 100 * kMillisecond;
 constexpr Nanos kLooksTogether = 100;
 constexpr Nanos kFinestLookGrid = 5 * kMillisecond;
 constexpr Nanos kCoarsestLookGrid = 250 * kMillisecond;
-// How long the guardian lets a member of a pool wait for its turn, if this thread hangs.
-constexpr Nanos kPoolPatience = 1 * kSecond;
 
 }  // namespace
 
@@ -138,10 +136,10 @@ Nanos Lane::look_at_spending(Target& target, Nanos spent, Nanos elapsed, Nanos n
       heap_.move(&target, next_look(target, now));
       return now;
     }
-    target.resume_by.set(now + (exhausted ? target.budget.until_earned(now) : kPoolPatience));
+    target.resume_by.set(now + (exhausted ? target.budget.until_earned(now) : kWaitingPatience));
   }
   Nanos after = now;
-  const bool all = stop_next_level(target, now, exhausted ? target.budget.until_earned(now) / 4 : kPoolPatience, after);
+  const bool all = stop_next_level(target, now, exhausted ? target.budget.until_earned(now) / 4 : kWaitingPatience, after);
   return all ? finish_limited_stop(target, now, after) : after;
 }
 
