@@ -82,7 +82,7 @@ export async function busyDeaths({ busyTargets, busyTrials }: Lengths, verdicts:
 export async function limitedDeaths({ trials, suspensionMs }: Lengths, verdicts: Verdicts): Promise<void> {
   const terms: [string, Partial<OwnerOptions>][] = [
     ["a pool of half a CPU, one at a time", { pool: { limit: 0.5, concurrency: 1 } }],
-    ["a limit of 0.2 % for each", { limit: "0.2%" }],
+    ["a limit of 1 % for each", { limit: "1%" }],
   ];
   await withHerd(200, "busy", async (herd, states) => {
     herd.go();

@@ -138,6 +138,8 @@ void Lane::run() {
   for (;;) {
     obey_mode();
     if (mode_reached_.load(std::memory_order_relaxed) == Mode::kClosed) break;
+    const Nanos awake = monotonic_now();
+    if (awake - kGuardianPatience > promised_) take_back(awake);
     obey_commands(kCommandsAtOnce);
     const Nanos now = serve_due(monotonic_now());
     if (now >= options_.finish_at && !finished_) {
@@ -197,6 +199,7 @@ void Lane::arm(Nanos moment) {
 
 // A lane that does not keep it hangs, or was suspended: the guardian then resumes what is overdue.
 void Lane::promise_to_wake(Nanos moment) {
+  promised_ = moment;
   if (options_.mark != nullptr) options_.mark->awake_by.store(moment, std::memory_order_relaxed);
 }
 

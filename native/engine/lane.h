@@ -65,6 +65,8 @@ constexpr Nanos kShortestWait = 20 * kMicrosecond;
 // Who waits for a turn has no deadline of its own. For so long the guardian lets it wait if this thread hangs; while anybody waits the thread
 // wakes that often, so that it is seen to hang.
 constexpr Nanos kWaitingPatience = 1 * kSecond;
+// A thread that is this late is taken for one that hangs: the guardian resumes members that are this overdue.
+constexpr Nanos kGuardianPatience = 100 * kMillisecond;
 
 class Lane {
  public:
@@ -199,6 +201,8 @@ class Lane {
   bool level_has_stopped(const Target& target) const;
   Nanos lead(const Target& target) const;
   void renew_leases(Target& target, Nanos resume_by) const;
+  void take_back(Nanos now);
+  void take_back(Target& target, Nanos now);
   void continue_members(Target& target, bool for_good);
   void yield_to_others(Target& target);
   static void leave_to_others(Member& member);
@@ -224,6 +228,7 @@ class Lane {
   int metering_ = 0;  // targets whose CPU clocks are read
   int running_ = 0;   // targets that count for the cap and are in their run window
   int waits_ = 0;     // targets that wait for their turn
+  Nanos promised_ = kNever;  // to be awake by then
   Nanos armed_for_ = kNever;
   Nanos wake_began_ = 0;  // first signal of this wake-up; economy: the base of all its run windows
   Nanos spin_left_ = 0;

@@ -195,6 +195,32 @@ void Lane::renew_leases(Target& target, Nanos resume_by) const {
   }
 }
 
+// This thread hung, or was suspended: the guardian has resumed those that were overdue. A cycle stops them again by itself; who waits for its
+// turn, or for what its limit gives it, is stopped now. None of them has run of its own accord.
+void Lane::take_back(Nanos now) {
+  promised_ = now;
+  for (Target* target = targets_.first(); target != nullptr;) {
+    Target* const next = decltype(targets_)::next(target);
+    const bool stopped = target->phase_state == TargetState::kStopped || target->phase_state == TargetState::kWaiting;
+    if (stopped && !target->frozen_whole.get() && target->resume_by.get() + kGuardianPatience < now) take_back(*target, now);
+    target = next;
+  }
+}
+
+void Lane::take_back(Target& target, Nanos now) {
+  const bool again = !target.cyclic() || target.phase_state == TargetState::kWaiting;
+  if (again) renew_leases(target, now + kWaitingPatience);
+  target.halted = now;
+  for (Member* member = target.members.first(); member != nullptr;) {
+    Member* const next = decltype(target.members)::next(member);
+    const bool ours = member->stopped && !member->held.get();
+    if (ours) member->cpu_still = std::max<Nanos>(member->cpu_still, cpu_time(member->process.pid()));
+    if (ours && again) restop(*member);
+    member = next;
+  }
+  if (target.members.empty()) note_empty(target);  // may end the target
+}
+
 // Resumed and let go.
 void Lane::leave(Target& target, Note::Kind how, EndReason reason) {
   target.retiring = how == Note::Kind::kTargetRetired;

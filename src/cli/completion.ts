@@ -101,7 +101,7 @@ ${cases.join("\n")}
   esac
 }
 # From a folder in $fpath it is this function's body; when it is sourced it only makes itself known.
-if [[ \$funcstack[1] == _hobble ]]; then
+if [[ $funcstack[1] == _hobble ]]; then
   _hobble "$@"
 else
   compdef _hobble hobble
