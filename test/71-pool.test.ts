@@ -124,6 +124,13 @@ test("the command: --pool-cpu and --cpu", async () => {
   await sleep(300);
   expect(sum(await sharesOf(pids, 1500))).toBeLessThan(0.2);
   expect(await attach.exit).toBe(0);
+  const { limitAsked, limitShared, limitSpent } = attach.events().at(-1) as Record<string, unknown>;
+  expect({ limitAsked, limitShared }).toEqual({ limitAsked: 0.1, limitShared: true });
+  expect(limitSpent).toBeGreaterThan(0.02);
+  expect(limitSpent).toBeLessThan(0.3);
+  const own = await hobble(["attach", pids[0] ?? 0, "--cpu", "20%", "--for", "1s"]);
+  expect(await own.exit).toBe(0);
+  expect(own.stdout()).toMatch(/^limit +asked 20 % of a CPU, spent \d+(\.\d+)? %$/m);
   const bare = await hobble(["attach", pids[0] ?? 0, "--cpu", "20"]);
   expect(await bare.exit).toBe(2);
   expect(bare.stderr()).toMatch(/"20%" for 20 % of one CPU, or "20cpus"/);
