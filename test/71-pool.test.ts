@@ -130,7 +130,7 @@ test("the command: --pool-cpu and --cpu", async () => {
   expect(limitSpent).toBeLessThan(0.3);
   const own = await hobble(["attach", pids[0] ?? 0, "--cpu", "20%", "--for", "1s"]);
   expect(await own.exit).toBe(0);
-  expect(own.stdout()).toMatch(/^limit +asked 20 % of a CPU, spent \d+(\.\d+)? %$/m);
+  expect(own.stdout()).toMatch(/^limit +asked 20(\.0)? % of a CPU, spent \d+(\.\d+)? %$/m);
   const bare = await hobble(["attach", pids[0] ?? 0, "--cpu", "20"]);
   expect(await bare.exit).toBe(2);
   expect(bare.stderr()).toMatch(/"20%" for 20 % of one CPU, or "20cpus"/);

@@ -95,8 +95,8 @@ int main(int count, char** arguments) {
     rest(atoi(arguments[2]) * kSecond);
     const EngineStats after = engine.stats();
     const long ticks = after.guardian != 0 ? ticks_of(after.guardian) : 0;
-    printf("%llu %lld %ld", static_cast<unsigned long long>(after.signals - before.signals),
-           static_cast<long long>(after.cpu - before.cpu), ticks);
+    printf("%llu %lld %ld", static_cast<unsigned long long>(after.signals - before.signals), static_cast<long long>(after.cpu - before.cpu),
+           ticks);
   }
   printf(" %.2f\n", lease_ns(folder, targets));
   rmdir(folder);

@@ -127,7 +127,9 @@ bool FairShare::goes_on(Sharer& sharer, double turn, double unseen, Nanos idle, 
   // each spend a little may not spend more than there is, nor may one that goes on with it when others wait.
   const Nanos lead = work == Work::kLittle ? virtual_cost(sharer, turn) : 0;
   const bool below = (contested() || in_turn_ > 0) && sharer.virtual_time <= virtual_time_ + lead;
-  if (tokens() > 0 && (below || (!contested() && work == Work::kLittle))) return true;
+  // A little that is its own to spend is no reason to stop it either when the others have left nothing.
+  if (below && (tokens() > 0 || work == Work::kLittle)) return true;
+  if (tokens() > 0 && !contested() && work == Work::kLittle) return true;
   return !contested() && grant(sharer, turn);
 }
 

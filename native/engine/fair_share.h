@@ -1,9 +1,9 @@
 // Who of those that share one limit has a turn. Pure: no system call, no clock of its own.
 //
-// Weighted fair queueing: each has a virtual time, the CPU time it has spent by its weight. Those who want more than there is wait, stopped,
-// in the order of their virtual times, and run in turn, each for a grant of CPU time out of the common token bucket. Who wants less than its
-// share has the lowest virtual time and runs on without a turn. So what comes out is max-min fair, and nothing has to be planned again when
-// demand changes.
+// Weighted fair queueing: each has a virtual time, the CPU time it has spent by its weight. Those who want more than there is wait,
+// stopped, in the order of their virtual times, and run in turn, each for a grant of CPU time out of the common token bucket. Who wants
+// less than its share has the lowest virtual time and runs on without a turn. So what comes out is max-min fair, and nothing has to be
+// planned again when demand changes.
 #pragma once
 
 #include <cstdint>

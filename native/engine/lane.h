@@ -51,7 +51,7 @@ struct LaneCounters {
   Counter<Nanos> spun;
   Counter<Nanos> ran, stopped;    // sums over the finished cycles, also of targets that have ended
   Counter<Nanos> metered, spent;  // likewise under limits: wall time, and the CPU time spent in it
-  Counter<Nanos> signal_cost;   // smoothed, of one signal
+  Counter<Nanos> signal_cost;     // smoothed, of one signal
   Counter<uint32_t> targets, members;
   Counter<bool> cap_exceeded;  // a run window was skipped because of the cap
   EngineHistogram lateness, run_error, stop_error, wake_latency;
@@ -62,8 +62,8 @@ constexpr Nanos kHardlySpent = 10 * kMicrosecond;
 // A deadline nearer than this is served at once, by the same reading of the time: whoever waits for tokens waits longer.
 constexpr Nanos kShortestWait = 20 * kMicrosecond;
 
-// Who waits for a turn has no deadline of its own. For so long the guardian lets it wait if this thread hangs; while anybody waits the thread
-// wakes that often, so that it is seen to hang.
+// Who waits for a turn has no deadline of its own. For so long the guardian lets it wait if this thread hangs; while anybody waits the
+// thread wakes that often, so that it is seen to hang.
 constexpr Nanos kWaitingPatience = 1 * kSecond;
 // A thread that is this late is taken for one that hangs: the guardian resumes members that are this overdue.
 constexpr Nanos kGuardianPatience = 100 * kMillisecond;
@@ -225,9 +225,9 @@ class Lane {
   int cpus_ = 1;    // that this process, and so most probably its targets, may use
   int cap_ = 0;     // 0 = none
   bool cap_spares_idle_ = false;
-  int metering_ = 0;  // targets whose CPU clocks are read
-  int running_ = 0;   // targets that count for the cap and are in their run window
-  int waits_ = 0;     // targets that wait for their turn
+  int metering_ = 0;         // targets whose CPU clocks are read
+  int running_ = 0;          // targets that count for the cap and are in their run window
+  int waits_ = 0;            // targets that wait for their turn
   Nanos promised_ = kNever;  // to be awake by then
   Nanos armed_for_ = kNever;
   Nanos wake_began_ = 0;  // first signal of this wake-up; economy: the base of all its run windows

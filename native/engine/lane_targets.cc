@@ -195,8 +195,8 @@ void Lane::renew_leases(Target& target, Nanos resume_by) const {
   }
 }
 
-// This thread hung, or was suspended: the guardian has resumed those that were overdue. A cycle stops them again by itself; who waits for its
-// turn, or for what its limit gives it, is stopped now. None of them has run of its own accord.
+// This thread hung, or was suspended: the guardian has resumed those that were overdue. A cycle stops them again by itself; who waits for
+// its turn, or for what its limit gives it, is stopped now. None of them has run of its own accord.
 void Lane::take_back(Nanos now) {
   promised_ = now;
   for (Target* target = targets_.first(); target != nullptr;) {

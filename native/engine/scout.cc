@@ -282,8 +282,8 @@ void Scout::add(const Request& request) {
   const auto& processes = recruits->processes;
   target->counts_for_cap =
       recruits->group || std::any_of(processes.begin(), processes.end(), [](const Found& one) { return one.stat.state == 'R'; });
-  Member* const chain =
-      recruits->group ? make_group_member(record, {std::move(recruits->group_lease), std::move(recruits->group)}) : make_members(record, std::move(recruits->processes));
+  Member* const chain = recruits->group ? make_group_member(record, {std::move(recruits->group_lease), std::move(recruits->group)})
+                                        : make_members(record, std::move(recruits->processes));
   if (chain == nullptr) {
     const Error error{
         Code::kNoDescriptors, request.spec.identity.pid,

@@ -142,9 +142,9 @@ struct alignas(64) Target : Sharer {
   Nanos reported = 0;      // when its evasion was last told of
   Allowance allowance;
   Budget budget;
-  bool metering = false;   // the three below are in use
-  Nanos settled = 0;       // when its members' CPU clocks were last read
-  Nanos busy_at = 0;       // when they were last seen to have moved
+  bool metering = false;                    // the three below are in use
+  Nanos settled = 0;                        // when its members' CPU clocks were last read
+  Nanos busy_at = 0;                        // when they were last seen to have moved
   Nanos missed_seen = 0;                    // of `missed`, what is in the budget already
   Nanos spent_by_gone = 0;                  // CPU time of members that have exited since then
   List<Member, &Member::siblings> members;  // by level, so parents before children

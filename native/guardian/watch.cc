@@ -16,7 +16,8 @@
 namespace hobble {
 namespace {
 
-// A lane that is this late, and a member that is this overdue, will not come by themselves. A lane counts on it: kGuardianPatience in lane.h.
+// A lane that is this late, and a member that is this overdue, will not come by themselves. A lane counts on it: kGuardianPatience in
+// lane.h.
 constexpr Nanos kPatience = 100 * kMillisecond;
 // Between two looks at a lane that does not come.
 constexpr Nanos kStuckLook = 20 * kMillisecond;

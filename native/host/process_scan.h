@@ -101,7 +101,7 @@ class ProcessScan {
   uint32_t pass_ = 0;
   std::unordered_map<pid_t, Known> known_;
   AccountNames names_;
-  std::string name_;             // of the process whose stat was read last
+  std::string name_;               // of the process whose stat was read last
   std::optional<uid_t> told_uid_;  // real user of the process that is being read anew, if its pidfd tells
 };
 

@@ -77,7 +77,7 @@ class Simulation {
   void look(Process& process) {
     const double turn = pool_.turn_of(process, 1);
     const Nanos elapsed = now_ - std::exchange(process.looked_at, now_);
-    const FairShare::Work work = process.unsettled > elapsed / 100     ? FairShare::Work::kMuch
+    const FairShare::Work work = process.unsettled > elapsed / 100       ? FairShare::Work::kMuch
                                  : process.unsettled > 10 * kMicrosecond ? FairShare::Work::kLittle
                                                                          : FairShare::Work::kNone;
     pool_.charge(process, std::exchange(process.unsettled, 0), !process.in_pool_turn, turn);
