@@ -125,7 +125,7 @@ Nanos Lane::finish_stop(Target& target, Nanos now, Nanos after) {
     target.budget.end_window(now);
   }
   if (pool != nullptr) end_pool_turn(target);
-  if (target.members.empty()) note_empty(target);  // may end the target: nothing may be done with it after this
+  if (target.members.empty()) end_if_alone(target);  // may end the target: nothing may be done with it after this
   if (pool != nullptr) return admit_from(*pool, after);
   return had_turn ? admit_waiting(after) : after;
 }
@@ -185,7 +185,7 @@ Nanos Lane::begin_run(Target& target, Nanos deadline, Nanos now) {
   const Nanos after = monotonic_now();
   learn_cost(target, after - now, target.members.size(), true);
   heap_.move(&target, (options_.precision == Precision::kEconomy ? wake_began_ : now) + target.window - lead(target));
-  if (target.members.empty()) note_empty(target);
+  if (target.members.empty()) end_if_alone(target);
   return after;
 }
 
@@ -259,7 +259,7 @@ Nanos Lane::run_waiting(Target& target, Nanos now) {
   const Nanos after = monotonic_now();
   learn_cost(target, after - now, target.members.size(), true);
   heap_.push(now + target.window - lead(target), &target);
-  if (target.members.empty()) note_empty(target);
+  if (target.members.empty()) end_if_alone(target);
   return after;
 }
 

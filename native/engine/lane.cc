@@ -182,8 +182,9 @@ void Lane::wait(Nanos now) {
       Member& member = *reinterpret_cast<Member*>(about);
       member.exit_seen = true;
       if (!member.attached) continue;
+      Target& target = *member.target;
       drop(member);
-      if (member.target->members.empty()) note_empty(*member.target);
+      if (target.members.empty()) end_if_alone(target);
     }
   }
 }
@@ -262,7 +263,7 @@ void Lane::obey(Command& command) {
       attach(target, command.members);
       if (target.retiring) break;
       if (target.members.empty()) {
-        note_empty(target);
+        end_if_alone(target);
       } else {
         note_ready(target);
       }
@@ -294,6 +295,7 @@ Command* Lane::abandoned() {
 }
 
 void Lane::send_note(Note& note, void* about) {
+  if (note.under_way.exchange(true, std::memory_order_acq_rel)) return;
   note.about = about;
   if (options_.notes->push(&note)) ring_scout();
 }

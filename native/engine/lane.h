@@ -208,7 +208,7 @@ class Lane {
   static void leave_to_others(Member& member);
   bool signal(Member& member, int number);
   void drop(Member& member);
-  void note_empty(Target& target);
+  void end_if_alone(Target& target);
   void note_ready(Target& target);
   void ask_for_reading(Target& target, Nanos now);
   void set_state(Target& target, TargetState state);

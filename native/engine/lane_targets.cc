@@ -37,7 +37,6 @@ void Lane::attach(Target& target, Member* chain) {
     target.members.insert_after(above, &member);
     target.member_count.add(1);
     counters_.members.add(1);
-    target.empty_noted = false;
     if ((stop_at_once || member.level < target.levels_stopped) && !member.held.get()) signal(member, SIGSTOP);
   }
 }
@@ -55,7 +54,7 @@ void Lane::add(Target& target, Nanos now) {
   if (paused) {
     set_state(target, TargetState::kPaused);
     if (target.members.empty()) {
-      note_empty(target);
+      end_if_alone(target);
     } else {
       note_ready(target);
     }
@@ -218,7 +217,7 @@ void Lane::take_back(Target& target, Nanos now) {
     if (ours && again) restop(*member);
     member = next;
   }
-  if (target.members.empty()) note_empty(target);  // may end the target
+  if (target.members.empty()) end_if_alone(target);  // may end the target
 }
 
 // Resumed and let go.
@@ -361,6 +360,7 @@ bool Lane::signal(Member& member, int number) {
   return false;
 }
 
+// The member is the scout's, and soon another target's, from the moment the note is sent.
 void Lane::drop(Member& member) {
   Target& target = *member.target;
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, member.process.exit_fd(), nullptr);
@@ -374,14 +374,10 @@ void Lane::drop(Member& member) {
   send_note(member.retired, &member);
 }
 
-void Lane::note_empty(Target& target) {
-  if (target.kind.get() == TargetKind::kProcess || target.frozen_whole.get()) {
-    leave(target, Note::Kind::kTargetRetired, EndReason::kExit);
-  } else if (!target.empty_noted) {
-    // A child may have been born that nobody has seen yet: the scout looks, and then adds it or ends the target.
-    target.empty_noted = true;
-    send_note(target.empty_note, &target);
-  }
+// Of a tree or group a child may have been born that nobody has seen yet: the scout, who hears of every member that goes, looks, and then
+// adds it or ends the target.
+void Lane::end_if_alone(Target& target) {
+  if (target.kind.get() == TargetKind::kProcess || target.frozen_whole.get()) leave(target, Note::Kind::kTargetRetired, EndReason::kExit);
 }
 
 void Lane::ask_for_reading(Target& target, Nanos now) {

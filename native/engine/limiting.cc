@@ -64,7 +64,7 @@ void Lane::begin_limit(Target& target, Nanos now) {
   const bool contested = target.allowance.pool != nullptr && target.allowance.pool->share.contested() && target.counts_for_cap;
   heap_.push(contested ? now : next_look(target, now), &target);
   if (target.members.empty()) {
-    note_empty(target);
+    end_if_alone(target);
   } else {
     note_ready(target);
   }
@@ -165,7 +165,7 @@ Nanos Lane::finish_limited_stop(Target& target, Nanos now, Nanos after) {
   if (target.kind.get() != TargetKind::kProcess && !target.frozen_whole.get()) ask_for_reading(target, now);
   const bool had_turn = target.has_turn;
   give_turn_back(target);
-  if (target.members.empty()) note_empty(target);  // may end the target: nothing may be done with it after this
+  if (target.members.empty()) end_if_alone(target);  // may end the target: nothing may be done with it after this
   if (pool != nullptr) return admit_from(*pool, after);
   return had_turn ? admit_waiting(after) : after;
 }
@@ -218,7 +218,7 @@ void Lane::run_limited(Target& target, Nanos now) {
   target.busy_at = now;  // it could not spend anything while it was stopped
   set_state(target, TargetState::kRunning);
   heap_.move(&target, next_look(target, now));
-  if (target.members.empty()) note_empty(target);
+  if (target.members.empty()) end_if_alone(target);
 }
 
 // When its members could first overspend, if they go on as they were last seen to; ever later while they spend nothing.

@@ -220,6 +220,7 @@ void Scout::hand_over(Record& record, LaneName to) {
   lanes_[to]->prepare_for(records_.size() + TargetPool::kMost + 1);
   post_to_lane(record, Command::Kind::kAdd, chain);
   if (record.release_asked) post_to_lane(record, Command::Kind::kRemove);
+  end_if_empty(record.target->id.get());
 }
 
 }  // namespace hobble

@@ -27,8 +27,12 @@ void Scout::handle_notes() {
 
 void Scout::handle(Note& note) {
   const Note::Kind kind = note.kind;  // the note goes with what it is about
+  note.under_way.exchange(false, std::memory_order_acq_rel);
   if (kind == Note::Kind::kMemberRetired) {
-    retire_member(*static_cast<Member*>(note.about));
+    Member& member = *static_cast<Member*>(note.about);
+    const uint64_t id = member.target->id.get();
+    retire_member(member);
+    end_if_empty(id);
     return;
   }
   if (kind == Note::Kind::kLaneClosed || kind == Note::Kind::kFinished) {
@@ -56,10 +60,6 @@ void Scout::handle(Note& note) {
     case Note::Kind::kTargetReady:
       record.ready = true;
       events_.push({.type = Event::Type::kReady, .target = target->id.get(), .pid = record.spec.identity.pid});
-      break;
-    case Note::Kind::kTargetEmpty:
-      read_record(record, true);
-      if (record.members.empty()) post_to_lane(record, Command::Kind::kRemove, nullptr, EndReason::kExit);
       break;
     case Note::Kind::kTargetSlow:
       if (!record.retired && !record.moving && record.spec.allowance.pool == nullptr && open_slow_lane()) move_to(record, kSlow);
@@ -112,6 +112,20 @@ void Scout::retire_member(Member& member) {
   member.~Member();
   members_.release(&member);
   if (found != records_.end() && found->second->retired) finish_retirement(*found->second);
+}
+
+// Its last member is gone, and there is no child that nobody has seen yet. The lane itself ends what has no members but one; what is on its
+// way from lane to lane is looked at when it arrives.
+void Scout::end_if_empty(uint64_t id) {
+  const auto found = records_.find(id);
+  if (found == records_.end()) return;
+  Record& record = *found->second;
+  if (record.spec.kind == TargetKind::kProcess || record.target->frozen_whole.get()) return;
+  if (!record.members.empty() || record.retired || record.moving || record.ending) return;
+  read_record(record, true);
+  if (!record.members.empty()) return;
+  record.ending = true;
+  post_to_lane(record, Command::Kind::kRemove, nullptr, EndReason::kExit);
 }
 
 // The lane has let the target go: its members, all resumed, are ours again.

@@ -173,6 +173,7 @@ class Scout {
   void handle_notes();
   void handle(Note& note);
   void retire_member(Member& member);
+  void end_if_empty(uint64_t id);
   void retire_target(Record& record);
   void finish_retirement(Record& record);
   void fail(uint64_t id, const Error& error);

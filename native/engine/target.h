@@ -4,6 +4,7 @@
 // with a note; what it handed over it does not touch until then. Fields marked "any thread" are counters.
 #pragma once
 
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <memory>
@@ -40,12 +41,12 @@ struct Allowance {
   bool operator==(const Allowance&) const = default;
 };
 
-// From a lane to the scout. Each sort of note is part of what it speaks of, so sending one allocates nothing and can never fail.
+// From a lane to the scout. Each sort of note is part of what it speaks of, so sending one allocates nothing and can never fail. One that
+// is on its way is not sent again: twice in the mailbox, it would close its chain to a ring.
 struct Note {
   enum class Kind : uint8_t {
     kMemberRetired,
     kTargetReady,
-    kTargetEmpty,
     kTargetRetired,
     kTargetDetached,
     kTargetSlow,
@@ -58,6 +59,7 @@ struct Note {
   Note* mailbox_next = nullptr;
   Kind kind;
   void* about = nullptr;
+  std::atomic<bool> under_way{false};
 };
 
 // One process of a target, or a cgroup that is frozen as a whole.
@@ -114,7 +116,6 @@ struct alignas(64) Target : Sharer {
   bool first_window = true;    // the present stop window began at `add`, not at a deadline
   bool has_turn = false;       // it is counted as running under the cap
   bool ready_noted = false;
-  bool empty_noted = false;
   bool slow_noted = false;
   bool stops_noted = false;
   uint8_t slow_in_a_row = 0;  // SIGCONTs that took so long that they make others late
@@ -152,7 +153,6 @@ struct alignas(64) Target : Sharer {
   ListLink<Target> waiting;                 // those that wait for the cap
   EndReason end_reason = EndReason::kExit;
   Note ready_note{.kind = Note::Kind::kTargetReady};
-  Note empty_note{.kind = Note::Kind::kTargetEmpty};
   Note slow_note{.kind = Note::Kind::kTargetSlow};
   Note stops_note{.kind = Note::Kind::kTargetStops};
   Note evasion_note{.kind = Note::Kind::kTargetEvades};
