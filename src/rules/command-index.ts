@@ -38,8 +38,8 @@ export class CommandIndex {
     }
   }
 
-  /** Valid until the next call. */
-  bits(commandLine: string): Uint32Array {
+  /** Clears in `all` the bits of the rules that need a text which is not there. */
+  narrow(all: Uint32Array, commandLine: string): void {
     const row = this.#row;
     row.set(this.#indifferent);
     for (let at = width - 1; at < commandLine.length; at++) {
@@ -49,7 +49,7 @@ export class CommandIndex {
         if (commandLine.startsWith(text, at + 1 - text.length)) row[rule >>> 5] = (row[rule >>> 5] ?? 0) | (1 << (rule & 31));
       }
     }
-    return row;
+    for (let word = 0; word < this.#words; word++) all[word] = (all[word] ?? 0) & (row[word] ?? 0);
   }
 }
 

@@ -248,8 +248,8 @@ export class RuleEngine {
 
   #begin(rule: Rule, process: ProcessInfo, facts: Facts): Trial {
     const trial = new Trial(rule, facts.nowNs);
-    const key = `${process.pid} ${process.startTime} ${rule.name}`;
-    const restored = this.#restored.size === 0 ? undefined : this.#restored.get(key);
+    const key = this.#restored.size === 0 ? "" : `${process.pid} ${process.startTime} ${rule.name}`;
+    const restored = this.#restored.get(key);
     if (restored !== undefined) {
       this.#restored.delete(key);
       trial.force = { sinceNs: restored.sinceNs, tier: 0, unthrottledSinceNs: undefined, reason: restored.reason };

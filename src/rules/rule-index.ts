@@ -27,12 +27,15 @@ class FieldIndex {
   /** Globs with one star, at their end: by the length of what stands before it. */
   readonly #prefixes = new Map<number, Map<string, number[]>>();
   readonly #globs: { readonly test: (text: string) => boolean; readonly rule: number }[] = [];
-  readonly #seen = new Map<string, Uint32Array>();
+  /** Where the bits of a text begin in the table: one array, because the collector takes longer over ten thousand of them than all else here. */
+  readonly #starts = new Map<string, number>();
+  #table: Uint32Array;
 
   constructor(field: IndexedField, rules: number) {
     this.field = field;
     this.#words = Math.ceil(rules / 32);
     this.#indifferent = new Uint32Array(this.#words).fill(0xffff_ffff);
+    this.#table = new Uint32Array(this.#words * 64);
   }
 
   add(rule: number, globs: readonly string[]): void {
@@ -53,16 +56,27 @@ class FieldIndex {
     return prefixes;
   }
 
-  bits(text: string): Uint32Array {
-    let bits = this.#seen.get(text);
-    if (bits !== undefined) return bits;
-    bits = this.#indifferent.slice();
+  /** Clears in `row` the bits of the rules that want another text. */
+  narrow(row: Uint32Array, text: string): void {
+    const start = this.#starts.get(text) ?? this.#learn(text);
+    for (let word = 0; word < this.#words; word++) row[word] = (row[word] ?? 0) & (this.#table[start + word] ?? 0);
+  }
+
+  #learn(text: string): number {
+    if (this.#starts.size >= mostTexts) this.#starts.clear();
+    const start = this.#starts.size * this.#words;
+    if (start + this.#words > this.#table.length) {
+      const larger = new Uint32Array(this.#table.length * 2);
+      larger.set(this.#table);
+      this.#table = larger;
+    }
+    const bits = this.#table.subarray(start, start + this.#words);
+    bits.set(this.#indifferent);
     for (const rule of this.#literals.get(text) ?? []) set(bits, rule);
     for (const [length, prefixes] of this.#prefixes) for (const rule of prefixes.get(text.slice(0, length)) ?? []) set(bits, rule);
     for (const { test, rule } of this.#globs) if (test(text)) set(bits, rule);
-    if (this.#seen.size >= mostTexts) this.#seen.clear();
-    this.#seen.set(text, bits);
-    return bits;
+    this.#starts.set(text, start);
+    return start;
   }
 }
 
@@ -80,8 +94,11 @@ export class RuleIndex {
   readonly #rules: readonly { readonly rule: Rule; readonly others: readonly Condition[] }[];
   readonly #fields: readonly FieldIndex[];
   readonly #commands: CommandIndex;
+  /** Of the process that is asked about. */
+  readonly #row: Uint32Array;
 
   constructor(rules: readonly Rule[]) {
+    this.#row = new Uint32Array(Math.ceil(rules.length / 32));
     const fields = new Map<IndexedField, FieldIndex>();
     this.#commands = new CommandIndex(rules.length);
     this.#rules = rules.map((rule, at) => {
@@ -110,12 +127,11 @@ export class RuleIndex {
   /** In their order: the rules whose conditions on who the process is all hold. */
   candidates(process: ProcessInfo, test: (condition: Condition) => boolean): Rule[] {
     const candidates: Rule[] = [];
-    const rows = this.#fields.map((field) => field.bits(process[field.field]));
-    if (!this.#commands.empty) rows.push(this.#commands.bits(process.commandLine));
-    const words = Math.ceil(this.#rules.length / 32);
-    for (let word = 0; word < words; word++) {
-      let bits = -1;
-      for (const row of rows) bits &= row[word] ?? 0;
+    const row = this.#row.fill(0xffff_ffff);
+    if (!this.#commands.empty) this.#commands.narrow(row, process.commandLine);
+    for (const field of this.#fields) field.narrow(row, process[field.field]);
+    for (let word = 0; word < row.length; word++) {
+      let bits = row[word] ?? 0;
       while (bits !== 0) {
         const entry = this.#rules[word * 32 + 31 - Math.clz32(bits & -bits)];
         bits &= bits - 1;
