@@ -2,28 +2,9 @@
 /** The command `hobble`. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { addCommand } from "./add.js";
-import { attachCommand } from "./attach.js";
-import { benchCommand } from "./bench.js";
-import { checkCommand } from "./check.js";
-import { completionCommand } from "./completion.js";
-import { daemonCommand } from "./daemon.js";
-import { demoCommand } from "./demo.js";
-import { doctorCommand } from "./doctor.js";
-import { eventsCommand } from "./events.js";
-import { execCommand } from "./exec.js";
+import { defineCommands } from "./commands.js";
 import { ExitCode, exitCodeOf, exitCodesHelp } from "./exit.js";
-import { explainCommand } from "./explain.js";
-import { lsCommand } from "./ls.js";
-import { offCommand, onCommand } from "./off-on.js";
-import { releaseCommand } from "./release.js";
-import { reloadCommand } from "./reload.js";
-import { rmCommand } from "./rm.js";
-import { showCommand } from "./show.js";
-import { statsCommand } from "./stats.js";
-import { statusCommand } from "./status.js";
-import { printError } from "./streams.js";
-import { topCommand } from "./top.js";
+import { print, printError, printText } from "./streams.js";
 
 const { version, description } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as Record<string, string>;
 
@@ -44,14 +25,11 @@ const program = new Command("hobble")
   .version(version ?? "")
   .addHelpText("after", help)
   .showHelpAfterError("(see --help)")
+  // `hobble help attach | head` is no reason to crash.
+  .configureOutput({ writeOut: print, writeErr: printText })
   .exitOverride();
-for (const define of [attachCommand, execCommand, demoCommand, releaseCommand, doctorCommand, benchCommand]) define(program);
-// The daemon, and what talks to it.
-for (const define of [daemonCommand, checkCommand, statusCommand, explainCommand, lsCommand, showCommand, topCommand, eventsCommand])
-  define(program);
-for (const define of [addCommand, rmCommand, offCommand, onCommand, reloadCommand, statsCommand, completionCommand]) define(program);
-
 try {
+  await defineCommands(program, process.argv.slice(2));
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {

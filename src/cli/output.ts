@@ -37,10 +37,17 @@ export function plural(count: number, noun: string): string {
 
 /** Rows of cells as aligned lines; the first row is the heading. The first column is aligned left, the others right. */
 export function formatTable(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join("  "),
-  );
+  const widths = (rows[0] ?? []).map(() => 0);
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  }
+  const lines: string[] = [];
+  for (const row of rows) {
+    let line = row[0]?.padEnd(widths[0] ?? 0) ?? "";
+    for (let column = 1; column < row.length; column++) line += `  ${row[column]?.padStart(widths[column] ?? 0)}`;
+    lines.push(line);
+  }
+  return lines;
 }
 
 /** Name and value lines, the values in one column. */

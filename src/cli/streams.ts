@@ -19,6 +19,11 @@ export function printJson(object: object): void {
   print(`${JSON.stringify(object)}\n`);
 }
 
+/** To standard error, as it is. */
+export function printText(text: string): void {
+  errors.write(text);
+}
+
 export function printError(message: string): void {
   errors.write(`hobble: ${message}\n`);
 }
