@@ -1,6 +1,7 @@
 /*
  * churn COUNT: processes that come and go. COUNT sleep for ever, the oldest first in line. A line "turn N" on standard input ends the N
- * oldest and starts N new ones; the answer is "pids P1 ... PN" of the new ones, at the start of all. They die with it.
+ * oldest and starts N new ones; the answer is "pids P1 ... PN" of the new ones, at the start of all. Their name is "churned". They die
+ * with it.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -24,6 +25,7 @@ static void start(int place) {
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(0);
+    prctl(PR_SET_NAME, "churned");
     for (;;) pause();
   }
   pids[place] = pid;
