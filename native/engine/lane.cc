@@ -155,8 +155,10 @@ void Lane::run() {
 
 void Lane::wait(Nanos now) {
   const Nanos deadline = waits_ > 0 ? std::min(heap_.next_deadline(), now + kWaitingPatience) : heap_.next_deadline();
-  // While targets sleep nobody notices, and the spinning would be a quarter of what they cost.
-  const Nanos margin = grouped_rate_.load(std::memory_order_relaxed) > 0 ? 0 : margin_.margin();
+  // While targets sleep nobody notices, and the spinning would be a quarter of what they cost. Limits are kept by CPU clocks: how punctual
+  // a look is makes no difference to them.
+  const bool punctual = !heap_.empty() && heap_.top()->sort == Timed::Sort::kTarget && static_cast<Target*>(heap_.top())->cyclic();
+  const Nanos margin = punctual && grouped_rate_.load(std::memory_order_relaxed) <= 0 ? margin_.margin() : 0;
   Nanos moment = deadline == kNever ? kNever : deadline - margin;
   // Too near to wake early, and nothing left to spin with: sleep until the deadline itself.
   const bool wakes_early = moment > now;
