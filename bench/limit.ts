@@ -3,7 +3,7 @@
  * what others on the host notice. Peers run in the same run.
  */
 import os from "node:os";
-import { type Accuracy, accuracyCases, measureAccuracy } from "./limit/accuracy.js";
+import { accuracyCases, measureAccuracy } from "./limit/accuracy.js";
 import { bystanderCases, measureBystander } from "./limit/bystanders.js";
 import { measureFreezing } from "./limit/freezing.js";
 import { cpulimit, hobble, quota } from "./limit/limiters.js";
@@ -61,16 +61,17 @@ async function accuracy(seconds: number, trials: number): Promise<void> {
   say(`CPU share over ${seconds} s and its relative error (median of ${trials}, and the worst); error of the first second\n`);
   const rows: string[][] = [];
   for (const one of chosen(accuracyCases)) {
-    const results: Accuracy[] = [];
-    for (const limiter of there) results.push(await measureAccuracy(limiter, one, seconds, trials));
-    rows.push([
-      one.name,
-      ...results.flatMap(({ share, error, worstShare, firstSecondError }) => [
-        percent(share),
-        `${signed(error)} (${signed(worstShare / one.cpus - 1)})`,
-        signed(firstSecondError),
-      ]),
-    ]);
+    const cells: string[] = [];
+    for (const limiter of there) {
+      if (one.work[0] === "tree" && !limiter.trees) {
+        cells.push("-", "-", "-");
+        continue;
+      }
+      const { share, error, worstShare, firstSecondError } = await measureAccuracy(limiter, one, seconds, trials);
+      cells.push(percent(share), `${signed(error)} (${signed(worstShare / one.cpus - 1)})`, signed(firstSecondError));
+      process.stderr.write(`${one.name}, ${limiter.name}: ${percent(share)}\n`);
+    }
+    rows.push([one.name, ...cells]);
   }
   say(`${table(["asked", ...there.flatMap(({ name }) => [name, "error (worst)", "first s"])], rows)}\n`);
 }

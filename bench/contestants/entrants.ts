@@ -140,6 +140,8 @@ export function allEntrants(): Entrant[] {
     python("cpulimit", "cpulimit", "Debian's cpulimit, one for each process", ["program_each.py", "cpulimit"], {
       most: 20,
       programEach: true,
+      // Its option -m, which follows children, starts copies of itself without end.
+      trees: false,
       ...needs("cpulimit"),
     }),
     python("shell", "shell loop", "sh, kill and sleep, one loop for each process", ["program_each.py", "shell"], {

@@ -19,8 +19,7 @@ def command(orders, pid):
         return ["sh", "-c", LOOP, str(pid), str(orders.stop), str(orders.run)]
     duty = 100 * orders.run / (orders.run + orders.stop)
     # Whole percent: it reads its argument with atoi.
-    follow = ["-m"] if orders.tree else []
-    return [shutil.which("cpulimit"), *follow, "-z", "-p", str(pid), "-l", str(max(1, round(duty)))]
+    return [shutil.which("cpulimit"), "-z", "-p", str(pid), "-l", str(max(1, round(duty)))]
 
 
 def begin(orders, pid):
