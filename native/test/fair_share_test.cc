@@ -15,6 +15,7 @@ namespace {
 
 constexpr Nanos kStep = 250 * kMicrosecond;
 constexpr Nanos kFarthestLook = kSecond;
+constexpr Nanos kSlice = 3 * kMillisecond;
 constexpr double kAlways = 1e9;
 
 // One that wants `demand` CPUs: so much work comes in, whether it runs or not, and it works it off on one CPU.
@@ -22,16 +23,18 @@ struct Process : Sharer {
   explicit Process(double wanted) : Sharer(Sort::kTarget), demand(wanted) {}
   double demand;
   double work = 0;
-  bool running = true;
+  bool running = true, on_cpu = true;
   Nanos spent = 0, unsettled = 0, busy_at = 0, look_at = 0, looked_at = 0;
   Nanos stopped_at = 0, longest_wait = 0;
   double share(Nanos time) const { return static_cast<double>(spent) / static_cast<double>(time); }
 };
 
-// A pool on a made-up clock and a host with as many CPUs as it likes. Members are looked at, stopped and resumed as the lane does it.
+// A pool on a made-up clock and a host with as many CPUs as it likes, or with some that those who run have in turn. Members are looked at,
+// stopped and resumed as the lane does it.
 class Simulation {
  public:
-  explicit Simulation(const Limit& limit, int concurrency, size_t room) : entries_(room), pool_(entries_.data()), rate_(limit.rate) {
+  explicit Simulation(const Limit& limit, int concurrency, size_t room, size_t cpus = 0)
+      : entries_(room), pool_(entries_.data()), rate_(limit.rate), cpus_(cpus) {
     pool_.set(limit, concurrency);
   }
 
@@ -46,6 +49,7 @@ class Simulation {
   void run(Nanos time) {
     for (const Nanos end = now_ + time; now_ < end; now_ += kStep) {
       pool_.earn(kStep);
+      if (cpus_ > 0) deal_out();
       for (const auto& process : processes_) work(*process);
       for (const auto& process : processes_) {
         if (process->running && process->look_at <= now_) look(*process);
@@ -64,9 +68,22 @@ class Simulation {
   int most_in_turn() const { return most_in_turn_; }
 
  private:
+  // To those who want to run, in turn, a few milliseconds each.
+  void deal_out() {
+    if (now_ - dealt_at_ < kSlice) return;
+    dealt_at_ = now_;
+    for (const auto& process : processes_) process->on_cpu = false;
+    for (size_t tried = 0, dealt = 0; tried < processes_.size() && dealt < cpus_; ++tried) {
+      Process& process = *processes_[next_++ % processes_.size()];
+      if (!process.running || process.demand == 0) continue;
+      process.on_cpu = true;
+      ++dealt;
+    }
+  }
+
   void work(Process& process) {
     process.work = std::min(process.work + process.demand * kStep, 1e12);
-    if (!process.running) return;
+    if (!process.running || !process.on_cpu) return;
     const Nanos done = std::min(kStep, static_cast<Nanos>(process.work));
     process.work -= static_cast<double>(done);
     process.spent += done;
@@ -122,6 +139,8 @@ class Simulation {
   std::vector<FairShare::Queue::Entry> entries_;
   FairShare pool_;
   double rate_;
+  size_t cpus_, next_ = 0;
+  Nanos dealt_at_ = -kSecond;
   std::vector<std::unique_ptr<Process>> processes_;
   Nanos now_ = 0, admit_at_ = kNever, longest_look_ = 0;
   int most_in_turn_ = 0;
@@ -259,4 +278,14 @@ TEST_CASE("fair share: who was idle for long cannot make up for it at the cost o
   simulation.run(20 * kSecond);
   CHECK(static_cast<double>(steady.spent - before) / (20.0 * kSecond) == doctest::Approx(0.1).epsilon(0.05));
   CHECK(steady.longest_wait < static_cast<Nanos>(1.1 * kFarthestLook / 0.2));
+}
+
+// Starved by each other, each of them looks as if it wanted but little. What they spend until they are found out is repaid.
+TEST_CASE("fair share: a thousand that begin at once on two CPUs are found out, and spend no more than there is") {
+  for (const int concurrency : {0, 1}) {
+    Simulation simulation({.rate = 0.5}, concurrency, 1000, 2);
+    for (int i = 0; i < 1000; ++i) simulation.add(kAlways);
+    simulation.run(10 * kSecond);
+    CHECK(simulation.total() / static_cast<double>(simulation.now()) == doctest::Approx(0.5).epsilon(0.03));
+  }
 }
