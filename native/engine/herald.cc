@@ -12,7 +12,6 @@
 #include "engine/realtime.h"
 
 namespace hobble {
-namespace {}  // namespace
 
 Herald::Herald(int priority, int bell)
     : priority_(priority),

@@ -37,7 +37,12 @@ async function startNamed(name: string, command: readonly string[], options?: St
   return started;
 }
 
-export const startSleeper = (): Promise<Started> => startNamed("sleep", ["sleep", "100"]);
+/** It sleeps already: what it takes to get there can be enough to be stopped for in a pool that has nothing left. */
+export async function startSleeper(): Promise<Started> {
+  const started = await startNamed("sleep", ["sleep", "100"]);
+  await until(() => stateOf(started.pid) === "S", "it sleeps");
+  return started;
+}
 export const startBurner = (): Promise<Started> => startNamed("sh", ["sh", "-c", "while :; do :; done"]);
 
 /** Resolves with the exit code or the name of the signal. */
