@@ -70,7 +70,10 @@ function costPlot(summary: Summary, metricId: string, points: readonly string[])
     points: counted
       .flatMap((point) => {
         const estimate = summary.estimate(scenario, point, contestant, metricId);
-        return estimate === undefined || !(estimate.value > 0) ? [] : [{ count: summary.countAt(scenario, point), estimate }];
+        // What was sent no signal cost infinitely much for each; a logarithmic axis has no place for it.
+        return estimate === undefined || !(estimate.value > 0 && Number.isFinite(estimate.value))
+          ? []
+          : [{ count: summary.countAt(scenario, point), estimate }];
       })
       .sort((a, b) => a.count - b.count),
   }));
