@@ -147,6 +147,9 @@ int main(int argc, char** argv) {
   if (pipe(go) < 0) die("pipe");
   pid_t* pids = calloc((size_t)count, sizeof *pids);
   if (!pids) die("calloc");
+  /* A grandchild that is stopped before it has asked for PR_SET_PDEATHSIG outlives its parent. In a process group of their own it is
+   * sent SIGHUP and SIGCONT when the herd ends, as the group is orphaned then. */
+  setpgid(0, 0);
   const pid_t herd = getpid();
   for (int i = 0; i < count; i++) {
     pids[i] = fork();

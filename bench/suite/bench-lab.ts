@@ -27,7 +27,7 @@ export interface Effort {
 export const efforts: Record<Effort["name"], Effort> = {
   tiny: { name: "tiny", rounds: 1, seconds: 1, sliceSeconds: 0.25, idle: [20], busy: [] },
   quick: { name: "quick", rounds: 2, seconds: 1, sliceSeconds: 0.25, idle: [200], busy: [100] },
-  full: { name: "full", rounds: 2, seconds: 2, sliceSeconds: 0.5, idle: [10, 100, 1000], busy: [1, 100, 1000] },
+  full: { name: "full", rounds: 2, seconds: 1.5, sliceSeconds: 0.375, idle: [10, 100, 1000], busy: [1, 100, 1000] },
 };
 
 export interface Findings {

@@ -14,7 +14,7 @@ import { trial } from "../trial.js";
 const run = promisify(execFile);
 const count = 100;
 /** One of each kind: each takes the time of three bystanders. */
-const compared = ["hobble", "hobble-limit", "hobble-freeze", "asyncio", "threads", "freezer-v2", "quota-v1", "quota-v2", "nothing"];
+const compared = ["hobble", "hobble-limit", "hobble-freeze", "asyncio", "freezer-v2", "quota-v1", "quota-v2", "nothing"];
 /** Fewer than it can do undisturbed: the number is fixed, the time is what is measured. */
 const requestsASecond = 8000;
 

@@ -50,7 +50,7 @@ export const recovery: BenchScenario = {
   about: "what is left stopped when the hobbler gets SIGKILL",
   async run(lab) {
     const among = lab.entrants.filter(({ means, as }) => as === undefined && (means === "signals" || means === "freezing"));
-    await takeTurns(lab, lab.effort.rounds + 1, among, async (one, round) => {
+    await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
       lab.log(`recovery: ${one.name}`);
       const { left, resumedNs } = await kill(lab, one);
       lab.found.observations.push({

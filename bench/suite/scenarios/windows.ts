@@ -11,27 +11,39 @@ interface Point {
   tree?: boolean;
   /** Who takes part, beyond what the number of targets rules out. */
   among?: (one: Entrant) => boolean;
-  rounds?: number;
-  seconds?: number;
+  warmupSeconds?: number;
 }
 
 /** Costs 10,000 targets long enough to add; the plain loops show the same in fewer. */
 const mostIdle = ["hobble", "hobble-economy", "hobble-limit", "asyncio", "batched"];
+/** Until everybody has come round to all of them: what that takes is for the scenario startup to tell. */
+const secondsToAddMany = 3;
+/** Sleeping targets tell the precisions apart by what they cost, and that takes as many as these. */
+const enoughToTell = 100;
+/** Everybody but hobble in its other precisions. */
+const inOnePrecision = ({ id }: Entrant) => id !== "hobble-tight" && id !== "hobble-economy";
 /** A limit is not a cycle: it takes part where cost alone is asked for. */
 const takesPart = (one: Entrant, { load }: Point) =>
   one.means !== "nothing" && one.as !== "pool" && (load === "idle" || one.as === undefined);
 
 function points({ effort }: BenchLab): Point[] {
   const label = (count: number) => count.toLocaleString("en");
-  const idle = effort.idle.map((count): Point => ({ name: `${label(count)} idle`, count, load: "idle" }));
+  const few = (count: number) => (count < enoughToTell ? { among: inOnePrecision } : {});
+  const idle = effort.idle.map((count): Point => ({ name: `${label(count)} idle`, count, load: "idle", ...few(count) }));
   const busy = effort.busy.map((count): Point => ({ name: `${label(count)} busy`, count, load: "busy" }));
   if (effort.name !== "full") return [...idle, ...busy];
   return [
     ...idle,
-    { name: "10,000 idle", count: 10_000, load: "idle", among: ({ id }) => mostIdle.includes(id), rounds: 2 },
+    { name: "10,000 idle", count: 10_000, load: "idle", among: ({ id }) => mostIdle.includes(id), warmupSeconds: secondsToAddMany },
     ...busy,
-    { name: "20 of 8 threads", count: 20, load: "threads", rounds: 2 },
-    { name: "10 forking", count: 10, load: "forking", tree: true, among: ({ trees, means }) => trees && means === "signals", rounds: 2 },
+    { name: "20 of 8 threads", count: 20, load: "threads", among: inOnePrecision },
+    {
+      name: "10 forking",
+      count: 10,
+      load: "forking",
+      tree: true,
+      among: (one) => one.trees && one.means === "signals" && inOnePrecision(one),
+    },
   ];
 }
 
@@ -43,10 +55,11 @@ export const windows: BenchScenario = {
       const among = lab.entrants.filter(
         (one) => takesPart(one, point) && point.count <= one.most && visible(lab, one, point) && (point.among?.(one) ?? true),
       );
-      await takeTurns(lab, Math.min(point.rounds ?? Number.POSITIVE_INFINITY, lab.effort.rounds), among, async (one, round) => {
+      await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
         lab.log(`windows: ${point.name}: ${one.name}`);
-        const { count, load, tree = false } = point;
-        const done = await trial(lab, one, { count, load, cycle, tree, seconds: point.seconds ?? lab.effort.seconds });
+        const { count, load, tree = false, warmupSeconds } = point;
+        const plan = { count, load, cycle, tree, seconds: lab.effort.seconds, ...(warmupSeconds !== undefined && { warmupSeconds }) };
+        const done = await trial(lab, one, plan);
         lab.found.observations.push({ scenario: "windows", point: point.name, count, contestant: one.id, round, metrics: done.metrics });
         const drawn = round === 0 && load === "busy" ? timeline(one, point.name, done) : undefined;
         if (drawn !== undefined) lab.found.timelines.push(drawn);
