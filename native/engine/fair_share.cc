@@ -1,6 +1,7 @@
 #include "engine/fair_share.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace hobble {
@@ -11,6 +12,10 @@ constexpr double kRound = 500.0 * kMillisecond;
 constexpr double kShortestTurn = 5.0 * kMillisecond;
 // A pool that has nothing left waits until it can give so many turns, which then share their wake-ups.
 constexpr double kTurnsTogether = 4;
+// Without a cap no more have turns at once than can spend the limit, so that the other CPUs stay free for those who are not hobbled, until
+// so much of a full bucket has piled up: then those that have turns do not get the CPU they were granted. More than the half for which a
+// pool waits that has nothing left.
+constexpr double kUnspent = 0.75;
 // Who was idle has this many turns' worth of credit over those that waited, and no more.
 constexpr double kCreditTurns = 2;
 // One with a turn that spends nothing for so long lets another have one too: more than a tick, as its clock may be that old. It keeps
@@ -98,11 +103,19 @@ void FairShare::end_turn(Sharer& sharer) {
   give_slot_back(sharer);
 }
 
-Nanos FairShare::admit_first(double turn) {
+// 0: another may have a turn beside those that have one.
+Nanos FairShare::until_overlap() const {
+  if (concurrency_ > 0 || in_turn_ < std::ceil(limit_.rate)) return 0;
+  const double missing = kUnspent * capacity() - tokens();
+  return missing <= 0 ? 0 : static_cast<Nanos>(missing / limit_.rate) + 1;
+}
+
+Nanos FairShare::admit_first(double turn, bool need_not_overlap) {
   if (full()) return kNever;
+  if (const Nanos wait = need_not_overlap ? until_overlap() : 0; wait > 0) return wait;
   const double wanted = refilling_ ? std::max(turn, std::min(kTurnsTogether * turn, capacity() / 2)) : turn;
   const double missing = wanted - tokens();
-  if (missing > 0 && !std::exchange(refilling_, true)) return admit_first(turn);
+  if (missing > 0 && !std::exchange(refilling_, true)) return admit_first(turn, need_not_overlap);
   if (missing > 0) return static_cast<Nanos>(missing / limit_.rate) + 1;
   refilling_ = false;
   Sharer& sharer = first();

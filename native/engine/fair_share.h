@@ -37,7 +37,8 @@ class FairShare {
   // `places` must have room for all that ever wait at once.
   explicit FairShare(Queue::Entry* places) : queue_(places) {}
 
-  // The first time it begins, with a quarter of a full bucket. `concurrency`: most that have a turn at once; 0 = no cap.
+  // The first time it begins, with a quarter of a full bucket. `concurrency`: most that have a turn at once; 0 = as many as it takes to
+  // spend the limit.
   void set(const Limit& limit, int concurrency);
   // Tokens of so much wall time.
   void earn(Nanos elapsed) { budget_.earn(elapsed); }
@@ -55,8 +56,8 @@ class FairShare {
   Sharer& first() const { return static_cast<Sharer&>(*queue_.top()); }
   bool contested() const { return !queue_.empty(); }
   // May the first have its turn? 0: it has left the queue and has it. Else how long it takes to earn that; kNever: somebody's turn has to
-  // end before.
-  Nanos admit_first(double turn);
+  // end before. Where no cap was set, one of those that `need_not_overlap` begins beside others only if these do not spend what there is.
+  Nanos admit_first(double turn, bool need_not_overlap);
   // What one that runs did since its last look.
   enum class Work : uint8_t { kNone, kLittle, kMuch };
   // May it go on? `unseen`: what it has probably spent that its clock does not show yet; `idle`: for how long it has spent nothing.
@@ -73,6 +74,7 @@ class FairShare {
 
  private:
   bool full() const { return concurrency_ > 0 && in_turn_ >= concurrency_; }
+  Nanos until_overlap() const;
   bool take_slot(Sharer& sharer);
   void give_slot_back(Sharer& sharer);
   bool grant(Sharer& sharer, double turn);

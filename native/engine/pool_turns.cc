@@ -76,7 +76,7 @@ Nanos Lane::admit_from(TargetPool& pool, Nanos now) {
   Nanos wait = kNever;
   while (pool.share.contested()) {
     Target& target = static_cast<Target&>(pool.share.first());
-    wait = pool.share.admit_first(turn_tokens(target));
+    wait = pool.share.admit_first(turn_tokens(target), !target.cyclic());
     if (wait > 0) break;
     now = run_waiting(target, now);
   }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -66,6 +67,7 @@ class Simulation {
   }
   const std::vector<std::unique_ptr<Process>>& processes() const { return processes_; }
   int most_in_turn() const { return most_in_turn_; }
+  void forget_most_in_turn() { most_in_turn_ = 0; }
 
  private:
   // To those who want to run, in turn, a few milliseconds each.
@@ -116,7 +118,7 @@ class Simulation {
     admit_at_ = kNever;
     while (pool_.contested()) {
       Process& process = static_cast<Process&>(pool_.first());
-      const Nanos wait = pool_.admit_first(pool_.turn_of(process, 1));
+      const Nanos wait = pool_.admit_first(pool_.turn_of(process, 1), true);
       if (wait > 0) {
         admit_at_ = wait == kNever ? kNever : now_ + wait;
         break;
@@ -265,6 +267,25 @@ TEST_CASE("fair share: a hundred that each spend a little do not spend more than
   simulation.run(20 * kSecond);
   CHECK(simulation.total() / static_cast<double>(simulation.now()) == doctest::Approx(0.2).epsilon(0.03));
   for (const auto& process : simulation.processes()) CHECK(process->share(simulation.now()) == doctest::Approx(0.002).epsilon(0.1));
+}
+
+TEST_CASE("fair share: without a cap no more have turns at once than can spend the limit") {
+  for (const double rate : {0.1, 1.5}) {
+    Simulation simulation({.rate = rate}, 0, 50);
+    for (int i = 0; i < 50; ++i) simulation.add(kAlways);
+    simulation.run(2 * kSecond);
+    simulation.forget_most_in_turn();
+    simulation.run(10 * kSecond);
+    CAPTURE(rate);
+    CHECK(simulation.most_in_turn() <= std::ceil(rate));
+  }
+}
+
+TEST_CASE("fair share: those that use but a part of a CPU in their turns have them side by side, and spend the limit") {
+  Simulation simulation({.rate = 0.5}, 0, 8);
+  for (int i = 0; i < 8; ++i) simulation.add(0.2);
+  simulation.run(20 * kSecond);
+  CHECK(simulation.total() / static_cast<double>(simulation.now()) == doctest::Approx(0.5).epsilon(0.03));
 }
 
 // Looks at it are up to a second apart, so it may overspend for that long. The pool repays that first, then the sleeper its neighbour.
