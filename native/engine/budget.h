@@ -27,6 +27,9 @@ constexpr bool valid(const Limit& limit) {
          limit.min_run >= 100 * kMicrosecond && limit.min_run <= kSecond;
 }
 
+// How long it takes to earn what is missing, at so many CPUs: 0 if nothing is.
+constexpr Nanos time_to_earn(double missing, double rate) { return missing <= 0 ? 0 : static_cast<Nanos>(missing / rate) + 1; }
+
 // Tokens that several share. The caller brings the times.
 class TokenBucket {
  public:
@@ -103,10 +106,7 @@ class Budget {
   bool earned() const { return tokens_ >= window(); }
 
   // How long until then, for members that spend nothing any more.
-  Nanos until_earned(Nanos now) const {
-    const double missing = window() - tokens_ + (closing_ ? unseen(now) : 0);
-    return missing <= 0 ? 0 : static_cast<Nanos>(missing / limit_.rate) + 1;
-  }
+  Nanos until_earned(Nanos now) const { return time_to_earn(window() - tokens_ + (closing_ ? unseen(now) : 0), limit_.rate); }
   // How long until nothing is left, at the pace at which they were seen to spend, but at least that of one busy thread: who shares its CPU
   // with others seems slow, and may be fast the next moment. kNever: the limit is above that.
   Nanos until_exhausted(Nanos now) const {

@@ -10,7 +10,8 @@ namespace {
 // Each of those that want to run has a turn this often, if turns do not become shorter than this share of the pool's limit for that.
 constexpr double kRound = 500.0 * kMillisecond;
 constexpr double kShortestTurn = 5.0 * kMillisecond;
-// A pool that has nothing left waits until it can give so many turns, which then share their wake-ups.
+// A pool that has nothing left waits until it can give so many turns, which then share their wake-ups: the end of one is the beginning of
+// the next.
 constexpr double kTurnsTogether = 4;
 // Without a cap no more have turns at once than can spend the limit, so that the other CPUs stay free for those who are not hobbled, until
 // so much of a full bucket has piled up: then those that have turns do not get the CPU they were granted. More than the half for which a
@@ -106,17 +107,16 @@ void FairShare::end_turn(Sharer& sharer) {
 // 0: another may have a turn beside those that have one.
 Nanos FairShare::until_overlap() const {
   if (concurrency_ > 0 || in_turn_ < std::ceil(limit_.rate)) return 0;
-  const double missing = kUnspent * capacity() - tokens();
-  return missing <= 0 ? 0 : static_cast<Nanos>(missing / limit_.rate) + 1;
+  return time_to_earn(kUnspent * capacity() - tokens(), limit_.rate);
 }
 
 Nanos FairShare::admit_first(double turn, bool need_not_overlap) {
   if (full()) return kNever;
-  if (const Nanos wait = need_not_overlap ? until_overlap() : 0; wait > 0) return wait;
+  if (const Nanos alone = need_not_overlap ? until_overlap() : 0; alone > 0) return alone;
   const double wanted = refilling_ ? std::max(turn, std::min(kTurnsTogether * turn, capacity() / 2)) : turn;
-  const double missing = wanted - tokens();
-  if (missing > 0 && !std::exchange(refilling_, true)) return admit_first(turn, need_not_overlap);
-  if (missing > 0) return static_cast<Nanos>(missing / limit_.rate) + 1;
+  const Nanos wait = time_to_earn(wanted - tokens(), limit_.rate);
+  if (wait > 0 && !std::exchange(refilling_, true)) return admit_first(turn, need_not_overlap);
+  if (wait > 0) return wait;
   refilling_ = false;
   Sharer& sharer = first();
   leave_queue(sharer);

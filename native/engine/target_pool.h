@@ -9,7 +9,7 @@ namespace hobble {
 
 struct PoolTerms {
   Limit limit;
-  int concurrency = 0;  // most of its targets that have a turn at once; 0 = no cap
+  int concurrency = 0;  // most of its targets that have a turn at once; 0 = none was set
 };
 
 struct TargetPool : Timed {
