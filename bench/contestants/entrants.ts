@@ -103,6 +103,11 @@ function missingCgroup(kind: string, version: 1 | 2, mount: string | undefined):
   return enabled.includes("cpu") ? undefined : "the cpu controller is not enabled below the root of cgroup v2";
 }
 
+/** Everybody but hobble in its other precisions, which are the same code and differ by microseconds. */
+export function inUsualPrecision({ options }: Entrant): boolean {
+  return options?.precision === undefined;
+}
+
 export function allEntrants(): Entrant[] {
   const [node, timers] = nodeProgram("peers/node-timers.js");
   const needs = (program: string) => (onPath(program) ? {} : { missing: `${program} is not installed` });

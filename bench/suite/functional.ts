@@ -3,7 +3,7 @@
  * time that a process got, which no way of hobbling can hide.
  */
 import { sleepSeconds } from "../clock.js";
-import type { Entrant } from "../contestants/entrants.js";
+import { type Entrant, inUsualPrecision } from "../contestants/entrants.js";
 import { killHobbler } from "../contestants/kill.js";
 import type { AddMessage } from "../contestants/messages.js";
 import { Session } from "../contestants/session.js";
@@ -204,16 +204,14 @@ export async function tryOut(lab: BenchLab, one: Entrant): Promise<CheckResult[]
 }
 
 const quick = ["hobble", "asyncio", "cpulimit"];
-/** The same code as hobble's default: what it does differs by microseconds. */
-const precisions = ["hobble-tight", "hobble-economy"];
 
 export const functional: BenchScenario = {
   name: "functional",
   about: "one functional suite for all contestants",
   async run(lab) {
     const among = lab.entrants.filter(
-      ({ id, means, as }) =>
-        means !== "nothing" && as !== "pool" && !precisions.includes(id) && (lab.effort.name === "full" || quick.includes(id)),
+      (one) =>
+        one.means !== "nothing" && one.as !== "pool" && inUsualPrecision(one) && (lab.effort.name === "full" || quick.includes(one.id)),
     );
     await takeTurns(lab, 1, among, async (one) => {
       lab.log(`functional: ${one.name}`);

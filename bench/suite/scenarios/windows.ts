@@ -1,17 +1,12 @@
 /** How exact the windows are and what they cost: everybody, idle and busy, from few targets to many. */
-import type { Entrant } from "../../contestants/entrants.js";
-import type { Load } from "../../herd.js";
+import { type Entrant, inUsualPrecision } from "../../contestants/entrants.js";
 import { type BenchLab, type BenchScenario, cycle, takeTurns } from "../bench-lab.js";
-import { seesFreezing, timeline, trial } from "../trial.js";
+import { seesFreezing, type TrialPlan, timeline, trial } from "../trial.js";
 
-interface Point {
+interface Point extends Omit<TrialPlan, "cycle" | "seconds" | "meanwhile"> {
   name: string;
-  count: number;
-  load: Load;
-  tree?: boolean;
   /** Who takes part, beyond what the number of targets rules out. */
   among?: (one: Entrant) => boolean;
-  warmupSeconds?: number;
 }
 
 /** Costs 10,000 targets long enough to add; the plain loops show the same in fewer. */
@@ -20,15 +15,13 @@ const mostIdle = ["hobble", "hobble-economy", "hobble-limit", "asyncio", "batche
 const secondsToAddMany = 3;
 /** Sleeping targets tell the precisions apart by what they cost, and that takes as many as these. */
 const enoughToTell = 100;
-/** Everybody but hobble in its other precisions. */
-const inOnePrecision = ({ id }: Entrant) => id !== "hobble-tight" && id !== "hobble-economy";
 /** A limit is not a cycle: it takes part where cost alone is asked for. */
 const takesPart = (one: Entrant, { load }: Point) =>
   one.means !== "nothing" && one.as !== "pool" && (load === "idle" || one.as === undefined);
 
 function points({ effort }: BenchLab): Point[] {
   const label = (count: number) => count.toLocaleString("en");
-  const few = (count: number) => (count < enoughToTell ? { among: inOnePrecision } : {});
+  const few = (count: number) => (count < enoughToTell ? { among: inUsualPrecision } : {});
   const idle = effort.idle.map((count): Point => ({ name: `${label(count)} idle`, count, load: "idle", ...few(count) }));
   const busy = effort.busy.map((count): Point => ({ name: `${label(count)} busy`, count, load: "busy" }));
   if (effort.name !== "full") return [...idle, ...busy];
@@ -36,13 +29,13 @@ function points({ effort }: BenchLab): Point[] {
     ...idle,
     { name: "10,000 idle", count: 10_000, load: "idle", among: ({ id }) => mostIdle.includes(id), warmupSeconds: secondsToAddMany },
     ...busy,
-    { name: "20 of 8 threads", count: 20, load: "threads", among: inOnePrecision },
+    { name: "20 of 8 threads", count: 20, load: "threads", among: inUsualPrecision },
     {
       name: "10 forking",
       count: 10,
       load: "forking",
       tree: true,
-      among: (one) => one.trees && one.means === "signals" && inOnePrecision(one),
+      among: (one) => one.trees && one.means === "signals" && inUsualPrecision(one),
     },
   ];
 }
@@ -57,9 +50,8 @@ export const windows: BenchScenario = {
       );
       await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
         lab.log(`windows: ${point.name}: ${one.name}`);
-        const { count, load, tree = false, warmupSeconds } = point;
-        const plan = { count, load, cycle, tree, seconds: lab.effort.seconds, ...(warmupSeconds !== undefined && { warmupSeconds }) };
-        const done = await trial(lab, one, plan);
+        const { count, load } = point;
+        const done = await trial(lab, one, { ...point, cycle, seconds: lab.effort.seconds });
         lab.found.observations.push({ scenario: "windows", point: point.name, count, contestant: one.id, round, metrics: done.metrics });
         const drawn = round === 0 && load === "busy" ? timeline(one, point.name, done) : undefined;
         if (drawn !== undefined) lab.found.timelines.push(drawn);
