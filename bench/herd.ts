@@ -42,6 +42,8 @@ export class Herd {
     const args = [count, kind, Math.ceil(lifetimeSeconds), Math.round(shortestGapMs * 1e3)].map(String);
     const herd = spawn(nativeProgram("herd"), args, { ...identity, stdio: "pipe" });
     herd.stderr.pipe(process.stderr);
+    // Its death is told by what it does not print.
+    herd.stdin.on("error", () => {});
     await once(herd, "spawn");
     const reader: Interface = createInterface({ input: herd.stdout });
     const lines = reader[Symbol.asyncIterator]();
@@ -50,8 +52,10 @@ export class Herd {
       .split(" ")
       .slice(1)
       .map(Number);
-    if (pids.length !== count) throw new Error(`the herd has ${pids.length} processes instead of ${count}`);
-    return new Herd(herd, lines, pids);
+    const made = new Herd(herd, lines, pids);
+    if (pids.length === count) return made;
+    await made.end();
+    throw new Error(`the herd has ${pids.length} processes instead of ${count}`);
   }
 
   /** Lets busy processes begin. */
@@ -80,5 +84,9 @@ export class Herd {
     for (const pid of this.pids) process.kill(pid, "SIGKILL");
     this.#process.stdin.end();
     await exit;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
   }
 }

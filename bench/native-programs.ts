@@ -22,13 +22,17 @@ function binaryFolder(): string {
   }
 }
 
+/** The C compiler, such as "ccache gcc". */
+export function compilerWords(): string[] {
+  return (process.env.CC ?? "cc").split(" ");
+}
+
 /** Path of the compiled program. @throws Error where there is no C compiler. */
 export function nativeProgram(name: Program): string {
   const source = `${repository}/bench/native/${name}.c`;
   const binary = `${binaryFolder()}/${name}`;
   if (!existsSync(binary) || statSync(binary).mtimeMs < statSync(source).mtimeMs) {
-    // Such as "ccache gcc".
-    const [compiler = "cc", ...words] = (process.env.CC ?? "cc").split(" ");
+    const [compiler = "cc", ...words] = compilerWords();
     execFileSync(compiler, [...words, "-O2", "-pthread", "-Wall", "-Wextra", "-o", binary, source], { stdio: "inherit" });
   }
   return binary;

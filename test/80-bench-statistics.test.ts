@@ -73,12 +73,30 @@ describe("windows", () => {
     expect(measureWindows(edges, cycle, all).stopErrorsNs).toEqual([0]);
   });
 
-  test("that are still open and too long already are told apart", () => {
+  test("that an end of the interval cuts count apart, if the part within is too long already", () => {
     const edges = hobbled([100]);
     addEdge(edges, 1, 200 * ms, false);
-    const windows = measureWindows(edges, cycle, { fromNs: 0, toNs: 250 * ms });
+    const windows = measureWindows(edges, cycle, { fromNs: 50 * ms, toNs: 250 * ms });
     expect(windows.runErrorsNs).toEqual([0]);
-    expect(windows.openRunErrorsNs).toEqual([40 * ms]);
+    expect(windows.cutRunErrorsNs).toEqual([40 * ms]);
+    expect(windows.cutStopErrorsNs).toEqual([]);
+    expect(measureWindows(edges, cycle, { fromNs: 110 * ms, toNs: 205 * ms }).cutRunErrorsNs).toEqual([]);
+  });
+
+  test("that began before the interval and outlast it count too, and so does a process that got no signal at all", () => {
+    const interval = { fromNs: 400 * ms, toNs: 600 * ms };
+    expect(measureWindows(hobbled([100]), cycle, interval)).toMatchObject({ cutRunErrorsNs: [], cutStopErrorsNs: [110 * ms], duty: 0 });
+    const never: EdgesByPid = new Map([[1, { timesNs: [], stops: [] }]]);
+    expect(measureWindows(never, cycle, interval)).toMatchObject({ cutRunErrorsNs: [190 * ms], cutStopErrorsNs: [], duty: 1 });
+  });
+
+  test("do not begin at a second SIGSTOP to a process that was stopped before the interval", () => {
+    const edges = hobbled([100]);
+    addEdge(edges, 1, 150 * ms, true);
+    addEdge(edges, 1, 200 * ms, false);
+    const windows = measureWindows(edges, cycle, { fromNs: 120 * ms, toNs: 205 * ms });
+    expect(windows.stopErrorsNs).toEqual([]);
+    expect(windows.duty).toBeCloseTo(5 / 85, 12);
   });
 
   test("that are skipped are missed, and are no drift", () => {

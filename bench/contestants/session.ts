@@ -2,6 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { removeGroups } from "../suite/groups.js";
 import type { Contestant } from "./contestant.js";
 
 /** A contestant that is starved by its own targets may not hear that it should stop. */
@@ -11,6 +12,9 @@ export interface Hello {
   /** Of contestants that put their targets into cgroups: the folder of these. */
   groups?: string;
 }
+
+/** Folders of the cgroups of all contestants so far: who ends early has to thaw them, as not even SIGKILL gets through to a process frozen by v1. */
+export const groupsMade = new Set<string>();
 
 export class Session {
   readonly pid: number;
@@ -35,6 +39,7 @@ export class Session {
     await once(process, "spawn");
     const session = new Session(process, process.pid ?? 0);
     session.hello = (await session.#reply()) as Hello;
+    if (session.hello.groups !== undefined) groupsMade.add(session.hello.groups);
     return session;
   }
 
@@ -62,14 +67,25 @@ export class Session {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
-  /** Resolves when the contestant has gone, which it is made to if need be. */
-  async close(): Promise<void> {
-    if (!this.alive) return;
+  /** Resolves when the contestant has gone; false: it had to be killed. */
+  async close(): Promise<boolean> {
+    if (!this.alive) return true;
     const exit = once(this.#process, "exit");
     this.tell({ type: "stop" });
     this.#process.stdin.end();
-    const patience = setTimeout(() => this.#process.kill("SIGKILL"), patienceMs);
+    let patient = true;
+    const patience = setTimeout(() => {
+      patient = false;
+      this.#process.kill("SIGKILL");
+    }, patienceMs);
     await exit;
     clearTimeout(patience);
+    // It removes them itself, unless it was killed.
+    if (!patient && this.hello.groups !== undefined) removeGroups(this.hello.groups);
+    return patient;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }

@@ -2,8 +2,8 @@
  * synthetic PID RUN_US STOP_US WINDOWS ERROR_NS...
  *
  * A contestant whose errors are known: makes WINDOWS run windows of each error, in turn, spinning to each moment, and prints a line
- * "ERROR RESUMED STOPPED" for each window: the error asked for and the clock (CLOCK_MONOTONIC, ns) just before each signal. Whoever is a
- * referee has to find them. Ends with the process resumed.
+ * "ERROR RESUMED RESUMED_BY STOPPED STOPPED_BY" for each window: the error asked for and the clock (CLOCK_MONOTONIC, ns) just before and just
+ * after each signal. Whoever is a referee has to find each signal between the two. Ends with the process resumed.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -17,8 +17,8 @@ enum { SPIN_NS = 300000, MAX_WINDOWS = 100000, FIRST_ERROR = 5 };
 
 struct window {
   int64_t error_ns;
-  int64_t resumed_ns;
-  int64_t stopped_ns;
+  int64_t resumed_ns, resumed_by_ns;
+  int64_t stopped_ns, stopped_by_ns;
 };
 
 static struct window windows[MAX_WINDOWS];
@@ -60,12 +60,17 @@ int main(int argc, char** argv) {
     window->error_ns = atoll(argv[FIRST_ERROR + i % errors]);
     window->resumed_ns = wait_until(stopped_ns + stop_ns);
     kill(pid, SIGCONT);
+    window->resumed_by_ns = monotonic_ns();
     window->stopped_ns = wait_until(window->resumed_ns + run_ns + window->error_ns);
     kill(pid, SIGSTOP);
+    window->stopped_by_ns = monotonic_ns();
     stopped_ns = window->stopped_ns;
   }
   kill(pid, SIGCONT);
-  for (int i = 0; i < count; i++)
-    printf("%lld %lld %lld\n", (long long)windows[i].error_ns, (long long)windows[i].resumed_ns, (long long)windows[i].stopped_ns);
+  for (int i = 0; i < count; i++) {
+    const struct window* const w = &windows[i];
+    printf("%lld %lld %lld %lld %lld\n", (long long)w->error_ns, (long long)w->resumed_ns, (long long)w->resumed_by_ns, (long long)w->stopped_ns,
+           (long long)w->stopped_by_ns);
+  }
   return 0;
 }

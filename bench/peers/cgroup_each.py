@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 
-from peer import Orders, say
+from peer import Orders, members, say
 
 kind, version, mount = sys.argv[1:4]
 parent = f"{mount}/hobble-bench-{kind}-{os.getpid()}"
@@ -25,16 +25,17 @@ def group_of(pid):
     return f"{parent}/all" if kind == "together" else f"{parent}/{pid}"
 
 
-def enter(pid):
-    """Moves a process into a group of its own; remembers where it came from."""
+def enter(pid, tree):
+    """Moves a process, with its descendants if it is a tree, into a group of its own; remembers where they came from."""
     group = group_of(pid)
     os.makedirs(group, exist_ok=True)
-    with open(f"/proc/{pid}/cgroup") as groups:
-        for line in groups:
-            _, controllers, path = line.rstrip("\n").split(":", 2)
-            if (version == "2" and controllers == "") or os.path.basename(mount) in controllers.split(","):
-                home[pid] = f"{mount}{path}"
-    write(group, "cgroup.procs", str(pid))
+    for member in members(pid, tree):
+        with open(f"/proc/{member}/cgroup") as groups:
+            for line in groups:
+                _, controllers, path = line.rstrip("\n").split(":", 2)
+                if (version == "2" and controllers == "") or os.path.basename(mount) in controllers.split(","):
+                    home[member] = f"{mount}{path}"
+        write(group, "cgroup.procs", str(member))
     return group
 
 
@@ -67,7 +68,11 @@ def leave(pid):
     try:
         if kind == "freezer":
             freeze(group, False)
-        write(home[pid], "cgroup.procs", str(pid))
+        with open(f"{group}/cgroup.procs") as inside:
+            inmates = inside.read().split()
+        for inmate in inmates:
+            # A child that was forked in the group goes where its parent came from.
+            write(home.get(int(inmate), home[pid]), "cgroup.procs", inmate)
     except (OSError, KeyError):
         pass
     # A group can be removed when the last of its processes has really gone.
@@ -85,7 +90,7 @@ async def main():
     os.makedirs(parent, exist_ok=True)
 
     def begin(pid):
-        group = enter(pid)
+        group = enter(pid, orders.tree)
         if kind in ("quota", "together"):
             limit(orders, group)
         else:

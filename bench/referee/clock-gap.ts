@@ -14,7 +14,7 @@ export function openClockGapReferee(): Referee {
       // The probes have watched since they began to run.
     },
     async end(herd) {
-      const edges: EdgesByPid = new Map();
+      const edges: EdgesByPid = new Map(herd.pids.map((pid) => [pid, { timesNs: [], stops: [] }]));
       for (const { pid, fromNs, toNs } of await herd.gaps()) {
         addEdge(edges, pid, fromNs, true);
         addEdge(edges, pid, toNs, false);

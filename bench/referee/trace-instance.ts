@@ -39,7 +39,6 @@ export class TraceInstance {
     this.#write("tracing_on", "0");
     // The clock of process.hrtime(), of the contestants' deadlines, and of everything else in the bench.
     this.#write("trace_clock", "mono");
-    this.#write(`${this.#event}/enable`, "1");
     this.#format = readFileSync(`${this.#path}/${this.#event}/format`, "utf8");
   }
 
@@ -52,12 +51,15 @@ export class TraceInstance {
     // Each CPU's buffer must hold everything: one sender may well stay on one CPU.
     this.#write("buffer_size_kb", String(Math.ceil((expectedEvents * bytesPerEvent * 1.5) / 1024) + 1024));
     this.#write("trace", "");
+    // Only while somebody is watched: a tracepoint that is on costs the sender even where nothing is recorded.
+    this.#write(`${this.#event}/enable`, "1");
     this.#write("tracing_on", "1");
   }
 
   /** Ends recording and hands over what was recorded, each CPU's events in order. @throws Error if anything was lost. */
   end(onRecord: (page: DataView, timeNs: number, dataOffset: number) => void): void {
     this.#write("tracing_on", "0");
+    this.#write(`${this.#event}/enable`, "0");
     for (const cpu of readdirSync(`${this.#path}/per_cpu`)) {
       refuseLosses(readFileSync(`${this.#path}/per_cpu/${cpu}/stats`, "utf8"));
       for (const page of subBuffers(`${this.#path}/per_cpu/${cpu}/trace_pipe_raw`)) {

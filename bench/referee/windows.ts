@@ -30,8 +30,12 @@ export interface Windows {
   missed: number;
   /** Mean period against the one asked for, in millionths; median of the processes. */
   driftPpm: number;
-  /** Run windows that were still open at the end, and longer than asked for already: their errors so far, ns. */
-  openRunErrorsNs: number[];
+  /**
+   * Of windows that an end of the interval cuts, those of which more than was asked for lies within it: the errors of that part, ns. A process
+   * that got no signal at all has one such window.
+   */
+  cutRunErrorsNs: number[];
+  cutStopErrorsNs: number[];
 }
 
 export function measureWindows(edges: EdgesByPid, cycle: Cycle, interval: Interval): Windows {
@@ -43,27 +47,31 @@ export function measureWindows(edges: EdgesByPid, cycle: Cycle, interval: Interv
     duty: Number.NaN,
     missed: 0,
     driftPpm: Number.NaN,
-    openRunErrorsNs: [],
+    cutRunErrorsNs: [],
+    cutStopErrorsNs: [],
   };
   const runNs = cycle.runMs * 1e6;
   const stopNs = cycle.stopMs * 1e6;
   const drifts: number[] = [];
   let ranNs = 0;
   for (const own of edges.values()) {
-    ranNs += timeRun(own, interval);
-    const turns = turnsWithin(own, interval);
+    const before = stoppedBefore(own, interval);
+    const turns = turnsWithin(own, interval, before);
+    ranNs += timeRun(before, turns, interval);
     const runs = all.runErrorsNs.length;
     turns.timesNs.forEach((from, index) => {
       const to = turns.timesNs[index + 1];
-      if (to === undefined) {
-        const error = interval.toNs - from - runNs;
-        if (!turns.stops[index] && error > 0) all.openRunErrorsNs.push(error);
-      } else if (turns.stops[index]) {
+      if (to === undefined) return;
+      if (turns.stops[index]) {
         all.stopErrorsNs.push(to - from - stopNs);
       } else {
         all.runErrorsNs.push(to - from - runNs);
       }
     });
+    for (const { stopped, ns } of cutWindows(before, turns, interval)) {
+      const error = ns - (stopped ? stopNs : runNs);
+      if (error > 0) (stopped ? all.cutStopErrorsNs : all.cutRunErrorsNs).push(error);
+    }
     if (all.runErrorsNs.length > runs) all.processes++;
     const grid = fitGrid(turns, runNs, runNs + stopNs);
     for (const lateness of grid.latenessNs) all.latenessNs.push(lateness);
@@ -88,20 +96,37 @@ export function joinWindows(parts: readonly Windows[]): Windows {
     duty: weighted((part) => part.duty),
     missed: sum(parts.map((part) => part.missed)),
     driftPpm: weighted((part) => part.driftPpm),
-    openRunErrorsNs: errors((part) => part.openRunErrorsNs),
+    cutRunErrorsNs: errors((part) => part.cutRunErrorsNs),
+    cutStopErrorsNs: errors((part) => part.cutStopErrorsNs),
   };
 }
 
 /** The edges within the interval at which something changed: a second SIGSTOP to a stopped process begins no window. */
-function turnsWithin({ timesNs, stops }: Edges, { fromNs, toNs }: Interval): Edges {
+function turnsWithin({ timesNs, stops }: Edges, { fromNs, toNs }: Interval, before: boolean): Edges {
   const turns: Edges = { timesNs: [], stops: [] };
   timesNs.forEach((time, index) => {
     const stop = stops[index] ?? false;
-    if (time < fromNs || time > toNs || stop === turns.stops.at(-1)) return;
+    if (time < fromNs || time > toNs || stop === (turns.stops.at(-1) ?? before)) return;
     turns.timesNs.push(time);
     turns.stops.push(stop);
   });
   return turns;
+}
+
+/** Whether the process was stopped when the interval began. If its first signal of all resumes it, it had been; if it got none, it never was. */
+function stoppedBefore({ timesNs, stops }: Edges, { fromNs }: Interval): boolean {
+  const last = timesNs.findLastIndex((time) => time < fromNs);
+  return stops[last] ?? (stops.length > 0 && stops[0] === false);
+}
+
+/** The parts within the interval of the windows that its ends cut: the first and the last, or the only one. */
+function cutWindows(before: boolean, { timesNs, stops }: Edges, { fromNs, toNs }: Interval): { stopped: boolean; ns: number }[] {
+  const [first, last] = [timesNs[0], timesNs.at(-1)];
+  if (first === undefined || last === undefined) return [{ stopped: before, ns: toNs - fromNs }];
+  return [
+    { stopped: before, ns: first - fromNs },
+    { stopped: stops.at(-1) ?? before, ns: toNs - last },
+  ];
 }
 
 /** Places the turns of one process on a grid of whole periods. */
@@ -132,15 +157,14 @@ function fitGrid({ timesNs, stops }: Edges, runNs: number, periodNs: number): { 
   return { latenessNs: residuals.map((residual) => residual - onTime), missed, driftPpm };
 }
 
-/** Time within the interval in which the process was not stopped. It was not before its first SIGSTOP. */
-function timeRun({ timesNs, stops }: Edges, { fromNs, toNs }: Interval): number {
+/** Time within the interval in which the process was not stopped. */
+function timeRun(before: boolean, { timesNs, stops }: Edges, { fromNs, toNs }: Interval): number {
   let ranNs = 0;
   let since = fromNs;
-  let stopped = false;
+  let stopped = before;
   timesNs.forEach((time, index) => {
-    const now = Math.min(Math.max(time, fromNs), toNs);
-    if (!stopped) ranNs += now - since;
-    since = now;
+    if (!stopped) ranNs += time - since;
+    since = time;
     stopped = stops[index] ?? false;
   });
   return stopped ? ranNs : ranNs + toNs - since;

@@ -4,12 +4,11 @@
  * as a change only if it is unlikely by chance among all that was compared (Holm, 5 %) and larger than a tenth.
  */
 
-import { drawMany } from "../statistics/bootstrap.js";
+import { drawMany, middle } from "../statistics/bootstrap.js";
 import { evaluateAll, type Measurement } from "../statistics/measurement.js";
 import { holm, twoSided } from "../statistics/significance.js";
-import { median } from "../statistics.js";
 import type { Observation, Results } from "../suite/results.js";
-import { metric } from "./metrics.js";
+import { type Better, metric } from "./metrics.js";
 import { isOurs } from "./summary.js";
 
 export interface Change {
@@ -66,7 +65,7 @@ export function compare(before: Results, after: Results): Change[] {
 function changeOf(before: Results, after: Results, key: Key, contestant: string, host: Shift): Change[] {
   const [old, fresh] = [rounds(before, key, contestant), rounds(after, key, contestant)];
   const own = logShift(old, fresh);
-  if (own === undefined) return [];
+  if (own === undefined) return beyondRatios(key, contestant, middle(old.map(evaluateAll)), middle(fresh.map(evaluateAll)));
   const value = own.value - host.value;
   const deviation = Math.hypot(own.deviation, host.deviation);
   const { better } = metric(key.metricId);
@@ -75,23 +74,53 @@ function changeOf(before: Results, after: Results, key: Key, contestant: string,
     {
       ...key,
       contestant,
-      before: median(old.map(evaluateAll)),
-      after: median(fresh.map(evaluateAll)),
+      before: middle(old.map(evaluateAll)),
+      after: middle(fresh.map(evaluateAll)),
       ratio,
       low: Math.exp(value - 1.96 * deviation),
       high: Math.exp(value + 1.96 * deviation),
       p: twoSided(value / deviation),
       significant: false,
-      better: better === undefined ? undefined : better === "lower" ? ratio < 1 : ratio > 1,
+      better: isBetter(better, ratio, middle(old.map(evaluateAll)), middle(fresh.map(evaluateAll))),
     },
   ];
+}
+
+function isBetter(better: Better | undefined, ratio: number, before: number, after: number): boolean | undefined {
+  if (better === undefined) return undefined;
+  if (better === "nearer 1") return Math.abs(Math.log(after)) < Math.abs(Math.log(before));
+  return better === "lower" ? ratio < 1 : ratio > 1;
+}
+
+/** What has no ratio: a figure that ought to be 0, such as targets left stopped, and is not any more, or was not before. */
+function beyondRatios(key: Key, contestant: string, before: number, after: number): Change[] {
+  const { better } = metric(key.metricId);
+  if (better !== "lower" || before === after || Number.isNaN(before) || Number.isNaN(after)) return [];
+  if (before !== 0 && after !== 0) return [];
+  const ratio = after / before;
+  return [{ ...key, contestant, before, after, ratio, low: ratio, high: ratio, p: 0, significant: false, better: after === 0 }];
+}
+
+/** What hobble did before and did not after, though it was tried: it failed. */
+export function lost(before: Results, after: Results): string[] {
+  const tried = new Set(after.observations.map(({ scenario, point }) => `${scenario}|${point}`));
+  return keys(before).flatMap((key) => {
+    if (!tried.has(`${key.scenario}|${key.point}`)) return [];
+    return [...contestants(before, key)]
+      .filter((who) => isOurs(who) && tookPart(after, who) && rounds(after, key, who).length === 0)
+      .map((who) => `${who}: ${key.scenario}, ${key.point}: ${metric(key.metricId).title}`);
+  });
+}
+
+function tookPart({ entries }: Results, who: string): boolean {
+  return entries.some(({ id, missing }) => id === who && missing === undefined);
 }
 
 /** The median of what happened to the peers, and how far they disagree. Without peers nothing is known of the host. */
 function hostShift(shifts: readonly Shift[]): Shift {
   if (shifts.length === 0) return { value: 0, deviation: 2 * doubtBetweenRuns };
-  const value = median(shifts.map((shift) => shift.value));
-  const spread = 1.48 * median(shifts.map((shift) => Math.abs(shift.value - value)));
+  const value = middle(shifts.map((shift) => shift.value));
+  const spread = 1.48 * middle(shifts.map((shift) => Math.abs(shift.value - value)));
   return { value, deviation: Math.max(doubtBetweenRuns, spread) };
 }
 
@@ -100,7 +129,7 @@ function logShift(before: readonly Measurement[], after: readonly Measurement[])
   if (before.length === 0 || after.length === 0) return undefined;
   const [old, fresh] = [drawMany(before, 11), drawMany(after, 12)].map((values) => values.filter((value) => value > 0).map(Math.log));
   if (!old?.length || !fresh?.length) return undefined;
-  const [from, to] = [before, after].map((set) => Math.log(median(set.map(evaluateAll))));
+  const [from, to] = [before, after].map((set) => Math.log(middle(set.map(evaluateAll))));
   const value = (to ?? 0) - (from ?? 0);
   return Number.isFinite(value) ? { value, deviation: Math.hypot(deviation(old), deviation(fresh)) } : undefined;
 }

@@ -1,11 +1,13 @@
 /** What each metric is called, how it is written, and which way is better. */
 import { megabytes, percent, time, times } from "./units.js";
 
+export type Better = "lower" | "higher" | "nearer 1";
+
 export interface Metric {
   title: string;
   format: (value: number) => string;
   /** Undefined: neither; it tells what happened. */
-  better?: "lower" | "higher";
+  better?: Better;
   /** Drawn on a logarithmic axis. */
   logarithmic?: boolean;
 }
@@ -21,7 +23,7 @@ export const metrics: Record<string, Metric> = {
   perSignal: { title: "CPU for each signal", format: time, better: "lower", logarithmic: true },
   memory: { title: "memory", format: megabytes, better: "lower" },
   targetsCpu: { title: "CPU of the targets", format: percent },
-  limitOff: { title: "CPU got / CPU asked", format: times },
+  limitOff: { title: "CPU got / CPU asked", format: times, better: "nearer 1" },
   latencyP50: { title: "bystander's wake-up latency, p50", format: time, better: "lower", logarithmic: true },
   latencyP99: { title: "bystander's wake-up latency, p99", format: time, better: "lower", logarithmic: true },
   throughput: { title: "bystander's CPUs worth of work", format: (value) => value.toFixed(2), better: "higher" },

@@ -110,7 +110,7 @@ export function writeJson({ host, referee, outcome }: Report): string {
       duty: windows.duty,
       missed: windows.missed,
       driftPpm: windows.driftPpm,
-      openRunWindows: windows.openRunErrorsNs.length,
+      cutRunWindows: windows.cutRunErrorsNs.length,
     },
   }));
   const directory = `${repository}/bench/results`;

@@ -1,5 +1,5 @@
 /** The report as Markdown: the same figures as the page, without its plots. */
-import type { Results } from "../suite/results.js";
+import { type Results, wrongChecks } from "../suite/results.js";
 import { metric } from "./metrics.js";
 import { sections } from "./sections.js";
 import { losses, Summary } from "./summary.js";
@@ -14,6 +14,7 @@ export function suiteMarkdown(results: Results): string {
   const parts = [
     `# hobble bench ${host.hobble}, ${host.date.slice(0, 10)}, ${results.mode}`,
     `${host.cpus} × ${host.cpu}, Linux ${host.kernel}, Node ${host.node}. Referee: ${results.referee}.`,
+    ...(wrongChecks(results).length > 0 ? ["**The referee failed its own check: nothing here may be believed.**"] : []),
     results.unusable.length > 0 ? `**Not to be trusted:** ${results.unusable.join("; ")}.` : "The host was quiet enough.",
     ...lossTable(summary),
     ...scenarioTables(summary, "windows", "Windows and cost", windowMetrics),

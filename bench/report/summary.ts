@@ -5,7 +5,7 @@ import { type Estimate, estimate, estimateRatio } from "../statistics/bootstrap.
 import { fitExponent } from "../statistics/fit.js";
 import type { Measurement } from "../statistics/measurement.js";
 import type { Observation, Results } from "../suite/results.js";
-import { metric } from "./metrics.js";
+import { type Better, metric } from "./metrics.js";
 
 export class Summary {
   readonly results: Results;
@@ -67,8 +67,15 @@ export class Summary {
   }
 
   ratio(scenario: string, point: string, above: string, below: string, metricId: string): Estimate | undefined {
-    const [over, under] = [above, below].map((contestant) => this.rounds(scenario, point, contestant, metricId));
-    return over?.length && under?.length ? estimateRatio(over, under) : undefined;
+    const byRound = (contestant: string) => {
+      const own = this.#of(scenario).filter((one) => one.point === point && one.contestant === contestant);
+      return new Map(own.flatMap(({ round, metrics }) => (metrics[metricId] ? [[round, metrics[metricId]] as const] : [])));
+    };
+    const [over, under] = [byRound(above), byRound(below)];
+    // Only of rounds that both have: one may have failed in one of them.
+    const shared = [...over.keys()].filter((round) => under.has(round));
+    const of = (own: Map<number, Measurement>) => shared.flatMap((round) => own.get(round) ?? []);
+    return shared.length > 0 ? estimateRatio(of(over), of(under)) : undefined;
   }
 
   /** All single values of a quantile metric. */
@@ -111,7 +118,16 @@ export interface Rival {
   ratio: Estimate;
 }
 
-const modes = ["hobble", "hobble-tight", "hobble-economy", "hobble-limit", "hobble-pool", "hobble-freeze"];
+const modes = [
+  "hobble",
+  "hobble-tight",
+  "hobble-economy",
+  "hobble-limit",
+  "hobble-pool",
+  "hobble-freeze",
+  "native scan",
+  "native identify",
+];
 
 export function isOurs(contestant: string): boolean {
   return modes.includes(contestant);
@@ -131,13 +147,14 @@ export function losses(summary: Summary): Loss[] {
   return found;
 }
 
-function lossesAt(summary: Summary, scenario: string, point: string, metricId: string, better: "lower" | "higher"): Loss[] {
+function lossesAt(summary: Summary, scenario: string, point: string, metricId: string, better: Better): Loss[] {
   const ours = summary.estimate(scenario, point, "hobble", metricId);
   if (ours === undefined) return [];
   const others = summary.contestants(scenario, point, metricId).flatMap((who): Rival[] => {
     // The floor is no alternative, and neither is doing nothing where cost is concerned.
     if (isOurs(who) || who === "nothing" || who === "no targets" || who.startsWith("bare loop")) return [];
     const theirs = summary.estimate(scenario, point, who, metricId);
+    if (better === "nearer 1") return farther(ours, theirs) && theirs ? [{ who, theirs, ratio: farOff(ours, theirs) }] : [];
     const ratio =
       better === "lower"
         ? summary.ratio(scenario, point, "hobble", who, metricId)
@@ -146,4 +163,18 @@ function lossesAt(summary: Summary, scenario: string, point: string, metricId: s
   });
   others.sort((a, b) => b.ratio.value - a.ratio.value);
   return others.length === 0 ? [] : [{ scenario, point, metricId, ours, others }];
+}
+
+/** How many times as far from 1, in logarithms. */
+function farOff(ours: Estimate, theirs: Estimate): Estimate {
+  const off = (value: number) => Math.max(Math.abs(Math.log(value)), 1e-3);
+  const value = off(ours.value) / off(theirs.value);
+  return { value, low: value, high: value, rounds: Math.min(ours.rounds, theirs.rounds) };
+}
+
+/** Beyond doubt: our whole interval is farther from 1 than any value of theirs, by a twentieth. */
+function farther(ours: Estimate, theirs: Estimate | undefined): boolean {
+  if (theirs === undefined) return false;
+  const nearest = ours.low <= 1 && ours.high >= 1 ? 0 : Math.min(Math.abs(Math.log(ours.low)), Math.abs(Math.log(ours.high)));
+  return nearest > Math.max(Math.abs(Math.log(theirs.low)), Math.abs(Math.log(theirs.high))) + Math.log(1.05);
 }

@@ -70,5 +70,5 @@ function judgeLateness(scenario: string, runs: readonly Run[], floors: readonly 
 
 /** With windows still open when the measurement ended: they are as wrong as that at least, and would have been missed for being too wrong. */
 function asyncioP99(windows: Windows): number {
-  return summarizeErrors([...windows.runErrorsNs, ...windows.openRunErrorsNs]).p99;
+  return summarizeErrors([...windows.runErrorsNs, ...windows.cutRunErrorsNs]).p99;
 }

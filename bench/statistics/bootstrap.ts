@@ -25,7 +25,7 @@ export function seededRandom(seed: number): () => number {
 }
 
 /** Between two rounds, their mean: of so few the lower would be no fair judge. */
-function middle(values: readonly number[]): number {
+export function middle(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = (sorted.length - 1) / 2;
   return ((sorted[Math.floor(half)] ?? Number.NaN) + (sorted[Math.ceil(half)] ?? Number.NaN)) / 2;

@@ -1,5 +1,5 @@
 /** How a cost grows with the number of targets: cost ∝ N^exponent, by least squares on logarithms. */
-import { type Estimate, estimate, seededRandom } from "./bootstrap.js";
+import { type Estimate, estimate, middle, seededRandom } from "./bootstrap.js";
 import { evaluateAll, type Measurement } from "./measurement.js";
 
 export interface Point {
@@ -17,7 +17,6 @@ export function fitExponent(points: readonly Point[]): Estimate | undefined {
   const drawn = Array.from({ length: 1000 }, () => slope((values) => values[Math.floor(random() * values.length)] ?? 0)).sort(
     (a, b) => a - b,
   );
-  const middle = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
   return { value: slope(middle), low: drawn[25] ?? Number.NaN, high: drawn[974] ?? Number.NaN, rounds: usable.length };
 }
 

@@ -14,9 +14,14 @@ export const cycle: Cycle = { runMs: 10, stopMs: 250 };
 export interface Effort {
   name: "quick" | "full" | "tiny";
   rounds: number;
-  /** Measured time of one run, and how it is cut. */
+  /** Measured time of one run, how it is cut, and what goes before it: longer than a period, so that all have been stopped once. */
   seconds: number;
   sliceSeconds: number;
+  warmupSeconds: number;
+  /** Names of the scenarios unless others are asked for; all where undefined. */
+  scenarios?: readonly string[];
+  /** hobble in its other precisions too, unless contestants are named. */
+  precisions: boolean;
   /** Numbers of targets. */
   idle: readonly number[];
   busy: readonly number[];
@@ -24,10 +29,14 @@ export interface Effort {
   points?: readonly string[];
 }
 
+/** What two minutes have room for: the questions that are asked first. */
+const firstQuestions = ["referee", "functional", "windows", "experiment", "limits", "bystanders", "recovery"];
+const times = (seconds: number, sliceSeconds: number, warmupSeconds: number) => ({ seconds, sliceSeconds, warmupSeconds });
+
 export const efforts: Record<Effort["name"], Effort> = {
-  tiny: { name: "tiny", rounds: 1, seconds: 1, sliceSeconds: 0.25, idle: [20], busy: [] },
-  quick: { name: "quick", rounds: 2, seconds: 1, sliceSeconds: 0.25, idle: [200], busy: [100] },
-  full: { name: "full", rounds: 2, seconds: 1.5, sliceSeconds: 0.375, idle: [10, 100, 1000], busy: [1, 100, 1000] },
+  tiny: { name: "tiny", rounds: 1, ...times(1, 0.25, 0.6), precisions: true, idle: [20], busy: [] },
+  quick: { name: "quick", rounds: 2, ...times(0.6, 0.15, 0.4), scenarios: firstQuestions, precisions: false, idle: [], busy: [100] },
+  full: { name: "full", rounds: 2, ...times(1.2, 0.3, 0.5), precisions: true, idle: [10, 100, 1000], busy: [1, 100, 1000] },
 };
 
 export interface Findings {
@@ -54,6 +63,8 @@ export interface BenchLab {
   meter: CpuMeter;
   root: boolean;
   found: Findings;
+  /** What went wrong; the run goes on, but did not succeed. */
+  failures: string[];
   log: (line: string) => void;
 }
 
@@ -78,8 +89,16 @@ export function openLab(effort: Effort, entrants: readonly Entrant[], log: (line
     meter: openCpuMeter(),
     root: process.getuid?.() === 0,
     found,
+    failures: [],
     log,
   };
+}
+
+export function fail(lab: BenchLab, what: string, error: unknown): void {
+  const line = `${what}: ${(error as Error).message}`;
+  lab.failures.push(line);
+  lab.found.notes.push(line);
+  lab.log(`  FAILED: ${line}`);
 }
 
 export function closeLab(lab: BenchLab): void {
@@ -104,8 +123,7 @@ export async function takeTurns(
       try {
         await turn(one, round);
       } catch (error) {
-        lab.found.notes.push(`${one.name}, round ${round + 1}: ${(error as Error).message}`);
-        lab.log(`  ${one.name} failed: ${(error as Error).message}`);
+        fail(lab, `${one.name}, round ${round + 1}`, error);
       }
     }
   }

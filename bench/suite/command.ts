@@ -1,6 +1,7 @@
 /** The command line of the suite. */
 import { parseArgs } from "node:util";
 import { type Effort, efforts } from "./bench-lab.js";
+import { pointNames } from "./scenarios/windows.js";
 import { allScenarios } from "./scenarios.js";
 
 export interface RunOrders {
@@ -52,13 +53,20 @@ export function readOrders(args: readonly string[]): Orders {
   if (verb !== undefined && !isEffort(verb)) throw new UsageError(`there is no "${verb}" here`);
   if (files.length > 0) throw new UsageError(`too much: ${files.join(" ")}`);
   const names = allScenarios.map(({ name }) => name);
-  const scenarios = values.only?.split(",") ?? names;
+  const effort = { ...efforts[verb ?? "full"] };
+  const scenarios = values.only?.split(",") ?? effort.scenarios ?? names;
   const unknown = scenarios.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new UsageError(`there is no scenario "${unknown}"`);
-  const effort = { ...efforts[verb ?? "full"] };
   if (values.rounds !== undefined) effort.rounds = readRounds(values.rounds);
-  if (values.points !== undefined) effort.points = values.points.split(";");
+  if (values.points !== undefined) effort.points = readPoints(values.points, pointNames(effort));
   return { what: "run", effort, scenarios, contestants: values.contestants?.split(","), into: values.into };
+}
+
+function readPoints(text: string, known: readonly string[]): string[] {
+  const points = text.split(";");
+  const unknown = points.find((point) => !known.includes(point));
+  if (unknown !== undefined) throw new UsageError(`there is no point "${unknown}"; there are ${known.join("; ")}`);
+  return points;
 }
 
 function readRounds(text: string): number {

@@ -1,22 +1,26 @@
 /** `compare`: what changed between two runs. */
-import { type Change, compare } from "../report/compare.js";
+import { type Change, compare, lost } from "../report/compare.js";
 import { metric } from "../report/metrics.js";
 import { table } from "../report/table.js";
 import { times } from "../report/units.js";
-import type { Results } from "./results.js";
+import { type Results, wrongChecks } from "./results.js";
 import { readResults } from "./store.js";
 
 /** Exit status: 0 nothing became worse, 1 something did or a run is unusable. */
 export function compareFiles(before: string, after: string): number {
   const [old, fresh] = [readResults(before), readResults(after)];
-  for (const [path, { unusable }] of [[before, old] as const, [after, fresh] as const]) {
-    if (unusable.length > 0) {
-      process.stdout.write(`${path} is not to be trusted: ${unusable.join("; ")}. Nothing is compared.\n`);
+  for (const [path, results] of [[before, old] as const, [after, fresh] as const]) {
+    const reasons = [...results.unusable, ...(wrongChecks(results).length > 0 ? ["its referee failed its own checks"] : [])];
+    if (reasons.length > 0) {
+      process.stdout.write(`${path} is not to be trusted: ${reasons.join("; ")}. Nothing is compared.\n`);
       return 1;
     }
   }
   const changes = compare(old, fresh);
   process.stdout.write(`${describe(old, fresh, changes)}\n`);
+  const gone = lost(old, fresh);
+  if (gone.length > 0) process.stdout.write(`\nThere before and not any more:\n${gone.map((line) => `- ${line}`).join("\n")}\n`);
+  if (gone.length > 0) return 1;
   return changes.some(({ significant, better }) => significant && better === false) ? 1 : 0;
 }
 

@@ -1,4 +1,4 @@
-/** The floor of what signals cost: the bare loop at the same points, in turn with the contestants. */
+/** The floor of what signals cost: the bare loop at the same points, watched as the contestants are. */
 import { bareloop } from "../contestants/bareloop.js";
 import { Herd } from "../herd.js";
 import { type BenchScenario, cycle } from "./bench-lab.js";
@@ -17,7 +17,11 @@ export const floor: BenchScenario = {
       try {
         for (let round = 0; round < lab.effort.rounds; round++) {
           lab.log(`floor: ${count.toLocaleString("en")} idle`);
-          const { cpuNs, elapsedNs, signals } = await bareloop(herd.pids, cycle, lab.effort.seconds, lab.root ? priority : 0);
+          const { seconds } = lab.effort;
+          const watched = lab.signals.herdKind("idle") !== undefined;
+          if (watched) lab.signals.begin(herd, 2 * count * (seconds / 0.26 + 4));
+          const { cpuNs, elapsedNs, signals } = await bareloop(herd.pids, cycle, seconds, lab.root ? priority : 0);
+          if (watched) await lab.signals.end(herd);
           lab.found.observations.push({
             scenario: "windows",
             point: `${count.toLocaleString("en")} idle`,

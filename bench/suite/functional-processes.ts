@@ -31,7 +31,7 @@ export class Worker {
     return Number(value);
   }
 
-  end(): void {
+  [Symbol.dispose](): void {
     this.#process.kill("SIGKILL");
   }
 }
@@ -60,7 +60,7 @@ export class Family {
   }
 
   /** The child dies with its parent. */
-  end(): void {
+  [Symbol.dispose](): void {
     this.#process.kill("SIGKILL");
   }
 }

@@ -9,13 +9,28 @@ function children(parent: string): string[] {
     .map(({ name }) => `${parent}/${name}`);
 }
 
-export function frozenGroups(parent: string): number {
-  return children(parent).filter(isFrozen).length;
+/** The cgroups of v1's freezer and of v2 that processes are in, each once. */
+export function groupsOfAll(pids: readonly number[]): string[] {
+  const mounts = readFileSync("/proc/self/mounts", "utf8");
+  const [, unified] = /^\S+ (\S+) cgroup2 /m.exec(mounts) ?? [];
+  const [, freezer] = /^\S+ (\S+) cgroup \S*\bfreezer\b/m.exec(mounts) ?? [];
+  const found = pids.flatMap((pid) => {
+    const own = readFileSync(`/proc/${pid}/cgroup`, "utf8");
+    const [, inUnified] = /^0::(.*)$/m.exec(own) ?? [];
+    const [, inFreezer] = /^\d+:[^:]*\bfreezer\b[^:]*:(.*)$/m.exec(own) ?? [];
+    const paths: [string | undefined, string | undefined][] = [
+      [unified, inUnified],
+      [freezer, inFreezer],
+    ];
+    return paths.flatMap(([mount, path]) => (mount === undefined || path === undefined ? [] : [`${mount}${path}`]));
+  });
+  return [...new Set(found)];
 }
 
-function isFrozen(group: string): boolean {
-  if (existsSync(`${group}/freezer.state`)) return !readFileSync(`${group}/freezer.state`, "utf8").startsWith("THAWED");
-  return existsSync(`${group}/cgroup.events`) && readFileSync(`${group}/cgroup.events`, "utf8").includes("frozen 1");
+/** A group that is gone holds nobody. */
+export function isFrozen(group: string): boolean {
+  const read = (file: string) => (existsSync(`${group}/${file}`) ? readFileSync(`${group}/${file}`, "utf8") : "");
+  return /^FR/.test(read("freezer.state")) || read("cgroup.events").includes("frozen 1");
 }
 
 export function thawAll(parent: string): void {

@@ -44,7 +44,7 @@ export interface SelfCheck {
   /** Median over the windows. */
   foundNs: number;
   windows: number;
-  /** Largest difference between a window as the referee saw it and the contestant's own clock. */
+  /** Largest distance of what the referee saw to the time in which the contestant sent its signals, by its own clock: both signals together. */
   worstNs: number;
   /** Whether it has to be right; the unprivileged referee gives upper bounds only. */
   judged: boolean;
@@ -83,4 +83,9 @@ export interface Results {
   selfChecks: SelfCheck[];
   timelines: Timeline[];
   notes: string[];
+}
+
+/** Checks of the referee that it should have passed and did not: if there are any, nothing that it says may be believed. */
+export function wrongChecks({ selfChecks }: Results): SelfCheck[] {
+  return selfChecks.filter(({ judged, right }) => judged && !right);
 }

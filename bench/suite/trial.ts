@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { monotonicNs, sleepSeconds } from "../clock.js";
 import type { Entrant } from "../contestants/entrants.js";
+import type { Started } from "../contestants/messages.js";
 import { Session } from "../contestants/session.js";
 import { startMessage } from "../contestants/start-message.js";
 import { Herd, type Load } from "../herd.js";
@@ -13,6 +14,7 @@ import { type Bins, binned } from "../statistics/bins.js";
 import type { Measurement } from "../statistics/measurement.js";
 import { sum } from "../statistics.js";
 import type { BenchLab } from "./bench-lab.js";
+import { thawAll } from "./groups.js";
 import type { Timeline } from "./results.js";
 import { targetsCpuNs } from "./targets-cpu.js";
 
@@ -36,37 +38,38 @@ export interface Trial {
 }
 
 const slackSeconds = 60;
-const defaultWarmupSeconds = 0.6;
 const drawnTargets = 24;
 const drawnSeconds = 1.6;
 
 /** What the referee has to look at, and what the herd must be made of. */
-function observer(lab: BenchLab, { means }: Entrant, load: Load): { referee: Referee | undefined; kind: Load | "probe" } {
+function observer(lab: BenchLab, one: Entrant, load: Load): { referee: Referee | undefined; kind: Load | "probe" } {
+  const { means } = one;
   const kernelSees = means === "signals" || means === "nothing";
   const referee = kernelSees ? lab.signals : lab.gaps;
   const kind = referee.herdKind(load);
-  if (means === "freezing" && lab.freezes !== undefined) return { referee: undefined, kind: load };
+  if (seesFreezing(one) && lab.freezes !== undefined) return { referee: undefined, kind: load };
   return kind === undefined ? { referee: undefined, kind: load } : { referee, kind };
 }
 
 export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promise<Trial> {
-  const { count, load, cycle, seconds, warmupSeconds = defaultWarmupSeconds } = plan;
+  const { count, load, cycle, seconds, warmupSeconds = lab.effort.warmupSeconds } = plan;
   const watched = warmupSeconds + seconds;
   const { referee, kind } = observer(lab, one, load);
-  const session = await Session.open(lab.meter.counted(one), undefined);
-  const herd = await Herd.start({
+  await using session = await Session.open(lab.meter.counted(one), undefined);
+  await using herd = await Herd.start({
     count,
     kind,
     lifetimeSeconds: watched + slackSeconds,
     shortestGapMs: cycle.stopMs / 2,
     userId: undefined,
   });
+  const expected = 2 * count * Math.ceil((watched * 1e3) / (cycle.runMs + cycle.stopMs) + 4);
+  let work: Promise<void> | undefined;
   try {
-    const expected = 2 * count * Math.ceil((watched * 1e3) / (cycle.runMs + cycle.stopMs) + 4);
     referee?.begin(herd, expected);
     const frozen = seesFreezing(one) ? lab.freezes : undefined;
     frozen?.begin(expected);
-    await session.ask(startMessage(one, herd.pids, cycle, plan.tree));
+    refuseRefusals(await session.ask<Partial<Started>>(startMessage(one, herd.pids, cycle, plan.tree)), count);
     herd.go();
     await sleepSeconds(warmupSeconds);
 
@@ -75,7 +78,9 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
     let before = { cpuNs: lab.meter.readNs(session.pid), timeNs: fromNs };
     const readTargets = () => (load === "idle" ? [] : herd.pids.map((pid) => targetsCpuNs([pid])));
     const targetsBefore = readTargets();
-    const work = plan.meanwhile?.();
+    work = plan.meanwhile?.();
+    // Awaited below; what it throws until then must not end the bench.
+    work?.catch(() => {});
     while (monotonicNs() < fromNs + seconds * 1e9) {
       await sleepSeconds(lab.effort.sliceSeconds);
       const now = { cpuNs: lab.meter.readNs(session.pid), timeNs: monotonicNs() };
@@ -97,9 +102,16 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
     if (signals.length > 0) metrics.perSignal = { kind: "ratio", parts: cpu.map(([ns], slice) => [ns, signals[slice] ?? 0]) };
     return { metrics, edges, interval, targetsNs };
   } finally {
-    await herd.end();
-    await session.close();
+    // It would be the next contestant's load.
+    await Promise.allSettled([work]);
+    // If the contestant died it left them frozen, and a process frozen by v1 does not even die before it is thawed.
+    if (session.hello.groups !== undefined) thawAll(session.hello.groups);
   }
+}
+
+/** A target that was refused runs freely, makes no errors and costs nothing: it would flatter its hobbler. */
+function refuseRefusals({ refused = [] }: Partial<Started>, count: number): void {
+  if (refused.length > 0) throw new Error(`${refused.length} of ${count} targets were refused: ${refused[0]}`);
 }
 
 /** The tracepoint is of cgroup v2 alone. */
@@ -139,9 +151,9 @@ function windowMetrics(edges: EdgesByPid, cycle: Cycle, interval: Interval, slic
     parts[index % slices]?.push(own);
   });
   const windows = parts.map((part) => measureWindows(new Map(part), cycle, interval));
-  // A window that is still open at the end is as wrong as that at least: left out it would flatter whoever is slowest.
-  const runErrors: Bins[] = windows.map(({ runErrorsNs, openRunErrorsNs }) => binned([...runErrorsNs, ...openRunErrorsNs]));
-  const stopErrors: Bins[] = windows.map(({ stopErrorsNs }) => binned(stopErrorsNs));
+  // A window that an end of the measurement cuts is as wrong as that at least: left out it would flatter whoever is slowest.
+  const runErrors: Bins[] = windows.map(({ runErrorsNs, cutRunErrorsNs }) => binned([...runErrorsNs, ...cutRunErrorsNs]));
+  const stopErrors: Bins[] = windows.map(({ stopErrorsNs, cutStopErrorsNs }) => binned([...stopErrorsNs, ...cutStopErrorsNs]));
   const seen = runErrors.some((bins) => bins.length > 0);
   return {
     duty: { kind: "ratio", parts: windows.map((part, slice) => [part.duty * (parts[slice]?.length ?? 0), parts[slice]?.length ?? 0]) },

@@ -1,5 +1,5 @@
 /** The parts of the page that are words and tables. */
-import type { Results } from "../../suite/results.js";
+import { type Results, wrongChecks } from "../../suite/results.js";
 import { metric } from "../metrics.js";
 import { losses, type Summary } from "../summary.js";
 import { percent, time, times } from "../units.js";
@@ -10,8 +10,9 @@ export function hostLine({ host, mode, seconds, referee }: Results): string {
   return `${host.date.slice(0, 16).replace("T", " ")} · ${host.cpus} × ${host.cpu} · Linux ${host.kernel} · Node ${host.node} · hobble ${host.hobble} · ${mode} run, ${Math.round(seconds / 60) || 1} min · referee: ${referee}`;
 }
 
-export function verdict({ unusable, selfChecks }: Results): string {
-  const wrong = selfChecks.filter(({ judged, right }) => judged && !right);
+export function verdict(results: Results): string {
+  const { unusable, selfChecks } = results;
+  const wrong = wrongChecks(results);
   if (wrong.length > 0) return `<p class="verdict no"><b>The referee failed its own check.</b> Nothing here may be believed.</p>`;
   if (unusable.length > 0) return `<p class="verdict no"><b>Not to be trusted:</b> ${escaped(unusable.join("; "))}.</p>`;
   const checked = selfChecks.filter(({ judged }) => judged).length;

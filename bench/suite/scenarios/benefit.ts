@@ -1,6 +1,7 @@
 /** Does a hobbler give back more than it takes? */
 import { availableParallelism } from "node:os";
 import { sleepSeconds } from "../../clock.js";
+import { inUsualPrecision } from "../../contestants/entrants.js";
 import type { Measurement } from "../../statistics/measurement.js";
 import { evaluateAll } from "../../statistics/measurement.js";
 import { type BenchLab, type BenchScenario, cycle, entrant, takeTurns } from "../bench-lab.js";
@@ -13,6 +14,7 @@ const count = 20;
 interface Beside {
   innocent: Measurement;
   cpu: Measurement | undefined;
+  targetsCpu: Measurement | undefined;
 }
 
 async function beside(lab: BenchLab, id: string): Promise<Beside | undefined> {
@@ -26,14 +28,14 @@ async function beside(lab: BenchLab, id: string): Promise<Beside | undefined> {
     innocent = throughput(await working.end());
   };
   const { metrics } = await trial(lab, one, { count, load: "busy", cycle, seconds, meanwhile });
-  return innocent === undefined ? undefined : { innocent, cpu: metrics.cpu };
+  return innocent === undefined ? undefined : { innocent, cpu: metrics.cpu, targetsCpu: metrics.targetsCpu };
 }
 
 export const benefit: BenchScenario = {
   name: "benefit",
   about: "CPU given back to innocents for each CPU that the hobbler takes",
   async run(lab) {
-    const among = lab.entrants.filter(({ means, most, as }) => means !== "nothing" && most >= count && as !== "pool");
+    const among = lab.entrants.filter((one) => one.means !== "nothing" && one.most >= count && one.as !== "pool" && inUsualPrecision(one));
     for (let round = 0; round < lab.effort.rounds; round++) {
       lab.log("benefit: nothing");
       const free = await beside(lab, "nothing");
@@ -55,6 +57,8 @@ export const benefit: BenchScenario = {
           round,
           metrics: {
             throughput: found.innocent,
+            // Who gives the targets less than they were granted has more to give back.
+            ...(found.targetsCpu && { targetsCpu: found.targetsCpu }),
             givenBack: { kind: "median", parts: [givenBack] },
             // A quota costs nothing that is counted to anybody.
             ...(taken > 1e-5 && { benefit: { kind: "median", parts: [givenBack / taken] } }),

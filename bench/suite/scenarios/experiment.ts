@@ -1,5 +1,5 @@
 /** The experiment that started it all, again: 200 sleeping processes, with and without re-reading their trees in each period. */
-import type { Entrant } from "../../contestants/entrants.js";
+import { type Entrant, inUsualPrecision } from "../../contestants/entrants.js";
 import { type BenchScenario, cycle, takeTurns } from "../bench-lab.js";
 import { trial } from "../trial.js";
 
@@ -11,14 +11,17 @@ export const experiment: BenchScenario = {
   about: "200 sleeping processes, as the experiment hobbled them",
   async run(lab) {
     const plain = (one: Entrant) => one.means === "signals" && one.most >= count && one.as !== "pool";
-    const points = [
+    const inTable = ({ id }: Entrant) => ["hobble", "asyncio", "gevent", "threads"].includes(id);
+    const all = [
       { name: "200 processes", tree: false, among: lab.entrants.filter(plain) },
       {
         name: "200 trees",
         tree: true,
-        among: lab.entrants.filter((one) => plain(one) && (pythons.includes(one.id) || one.id.startsWith("hobble"))),
+        among: lab.entrants.filter((one) => plain(one) && inUsualPrecision(one) && (pythons.includes(one.id) || one.options !== undefined)),
       },
     ];
+    // The experiment's own table, and hobble.
+    const points = lab.effort.name === "quick" ? [{ name: "200 processes", tree: false, among: lab.entrants.filter(inTable) }] : all;
     for (const { name, tree, among } of points) {
       await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
         lab.log(`experiment: ${name}: ${one.name}`);

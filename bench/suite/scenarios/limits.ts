@@ -6,8 +6,8 @@ import { trial } from "../trial.js";
 
 const periodMs = 100;
 
-/** Of one CPU. cpulimit takes whole percent. */
-const shares = [0.02, 0.05, 0.2, 0.5];
+/** Of one CPU. cpulimit takes whole percent. The finer table is that of `npm run bench:limit`. */
+const shares = [0.05, 0.2, 0.5];
 
 function cycleFor(share: number): Cycle {
   return { runMs: share * periodMs, stopMs: (1 - share) * periodMs };
@@ -16,17 +16,20 @@ function cycleFor(share: number): Cycle {
 /** Of one process a loop's limit is as good in every language: one stands for all of them. */
 const compared = ["hobble", "hobble-limit", "hobble-freeze", "asyncio", "cpulimit", "shell", "quota-v1", "quota-v2"];
 
+const comparedQuickly = ["hobble-limit", "asyncio", "cpulimit", "quota-v1", "quota-v2"];
+
 export const limits: BenchScenario = {
   name: "limits",
   about: "CPU got against CPU asked, 2 to 50 % of one CPU",
   async run(lab) {
-    const asked = lab.effort.name === "full" ? shares : [0.05, 0.2];
-    const among = lab.entrants.filter(({ id }) => compared.includes(id));
+    const quick = lab.effort.name === "quick";
+    const asked = quick ? [0.2] : shares;
+    const among = lab.entrants.filter(({ id }) => (quick ? comparedQuickly : compared).includes(id));
     for (const share of asked) {
       await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
         const point = `${Math.round(share * 100)} % of one CPU`;
         lab.log(`limits: ${point}: ${one.name}`);
-        const { metrics } = await trial(lab, one, { count: 1, load: "busy", cycle: cycleFor(share), seconds: 2 });
+        const { metrics } = await trial(lab, one, { count: 1, load: "busy", cycle: cycleFor(share), seconds: 1.5 * lab.effort.seconds });
         const got = metrics.targetsCpu;
         if (got === undefined) return;
         lab.found.observations.push({

@@ -1,15 +1,16 @@
 /** What becomes of the targets when the hobbler is killed. */
 import { monotonicNs, sleepSeconds } from "../../clock.js";
-import type { Entrant } from "../../contestants/entrants.js";
+import { type Entrant, inUsualPrecision } from "../../contestants/entrants.js";
 import { killHobbler } from "../../contestants/kill.js";
 import { Session } from "../../contestants/session.js";
 import { startMessage } from "../../contestants/start-message.js";
 import { States } from "../../faults/states.js";
 import { Herd } from "../../herd.js";
 import { type BenchLab, type BenchScenario, cycle, takeTurns } from "../bench-lab.js";
-import { frozenGroups, removeGroups, thawAll } from "../groups.js";
+import { groupsOfAll, isFrozen, thawAll } from "../groups.js";
 
-const count = 100;
+/** Busy ones, as a program that watches what they use stops no others; as many as one program for each takes. */
+const count = 20;
 const patienceMs = 1500;
 
 interface Death {
@@ -17,17 +18,19 @@ interface Death {
   resumedNs: number | undefined;
 }
 
-/** Kills it with SIGKILL while it hobbles `count` sleeping processes, at a random moment of a period. */
+/** Kills it with SIGKILL while it hobbles, at a random moment of a period. */
 async function kill(lab: BenchLab, one: Entrant): Promise<Death> {
-  const targets = Math.min(count, one.most);
-  const session = await Session.open(lab.meter.counted(one), undefined);
-  const herd = await Herd.start({ count: targets, kind: "idle", lifetimeSeconds: 60, shortestGapMs: 1, userId: undefined });
+  await using session = await Session.open(lab.meter.counted(one), undefined);
   const groups = session.hello.groups ?? "";
+  await using herd = await Herd.start({ count, kind: "busy", lifetimeSeconds: 60, shortestGapMs: 1, userId: undefined });
   const states = new States(herd.pids);
-  const stillStopped = () => states.stopped() + (groups === "" ? 0 : frozenGroups(groups));
   try {
     await session.ask(startMessage(one, herd.pids, cycle));
-    await sleepSeconds(0.4 + Math.random() * 0.3);
+    herd.go();
+    await sleepSeconds(0.6 + Math.random() * 0.3);
+    // While it still knows them: hobble's groups are told by where its targets are.
+    const frozen = one.means === "freezing" ? groupsOfAll(herd.pids) : [];
+    const stillStopped = () => states.stopped() + frozen.filter(isFrozen).length;
     killHobbler(one, session);
     const killedNs = monotonicNs();
     let left = stillStopped();
@@ -35,27 +38,34 @@ async function kill(lab: BenchLab, one: Entrant): Promise<Death> {
       await sleepSeconds(0.001);
       left = stillStopped();
     }
-    return { left: left / targets, resumedNs: left === 0 ? monotonicNs() - killedNs : undefined };
+    return { left: left / count, resumedNs: left === 0 ? monotonicNs() - killedNs : undefined };
   } finally {
     states.close();
     if (groups !== "") thawAll(groups);
-    await herd.end();
-    if (groups !== "") removeGroups(groups);
-    await session.close();
   }
 }
+
+/** A loop leaves the same behind in every language: a quick look asks one of them. */
+const inQuick = ["hobble", "hobble-freeze", "asyncio"];
+const takesPart = ({ effort }: BenchLab, { id }: Entrant) => effort.name !== "quick" || inQuick.includes(id);
 
 export const recovery: BenchScenario = {
   name: "recovery",
   about: "what is left stopped when the hobbler gets SIGKILL",
   async run(lab) {
-    const among = lab.entrants.filter(({ means, as }) => as === undefined && (means === "signals" || means === "freezing"));
+    const among = lab.entrants.filter(
+      (one) =>
+        (one.as === undefined || one.programEach === true) &&
+        (one.means === "signals" || one.means === "freezing") &&
+        inUsualPrecision(one) &&
+        takesPart(lab, one),
+    );
     await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
       lab.log(`recovery: ${one.name}`);
       const { left, resumedNs } = await kill(lab, one);
       lab.found.observations.push({
         scenario: "recovery",
-        point: `${count} idle`,
+        point: `${count} busy`,
         count,
         contestant: one.id,
         round,

@@ -1,5 +1,6 @@
 /** From nothing to hobbling: how long it takes, and the memory that it takes. */
 import { monotonicNs, sleepSeconds } from "../../clock.js";
+import { inUsualPrecision } from "../../contestants/entrants.js";
 import { Session } from "../../contestants/session.js";
 import { startMessage } from "../../contestants/start-message.js";
 import { Herd } from "../../herd.js";
@@ -16,37 +17,34 @@ export const startup: BenchScenario = {
       lab.found.notes.push("startup: left out, as nobody sees the signals to sleeping processes here");
       return;
     }
-    const among = lab.entrants.filter(({ means, most, as }) => as === undefined && means === "signals" && most >= count);
+    const among = lab.entrants.filter(
+      (one) => one.as === undefined && one.means === "signals" && one.most >= count && inUsualPrecision(one),
+    );
     await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
       lab.log(`startup: ${one.name}`);
-      const herd = await Herd.start({ count, kind: "idle", lifetimeSeconds: 60, shortestGapMs: 1, userId: undefined });
+      await using herd = await Herd.start({ count, kind: "idle", lifetimeSeconds: 60, shortestGapMs: 1, userId: undefined });
       lab.signals.begin(herd, count * 40);
       const beganNs = monotonicNs();
-      const session = await Session.open(one, undefined);
-      try {
-        const orderedNs = monotonicNs();
-        await session.ask(startMessage(one, herd.pids, cycle));
-        await sleepSeconds(1);
-        const bytes = treeBytes(session.pid);
-        const firsts = [...(await lab.signals.end(herd)).values()].map(({ timesNs, stops }) => timesNs[stops.indexOf(true)] ?? Number.NaN);
-        const first = firsts.reduce((a, b) => Math.min(a, b));
-        const last = firsts.reduce((a, b) => Math.max(a, b));
-        lab.found.observations.push({
-          scenario: "startup",
-          point: `${count.toLocaleString("en")} idle`,
-          count,
-          contestant: one.id,
-          round,
-          metrics: {
-            startup: { kind: "median", parts: [first - beganNs] },
-            adding: { kind: "median", parts: [last - orderedNs] },
-            memory: { kind: "median", parts: [bytes] },
-          },
-        });
-      } finally {
-        await herd.end();
-        await session.close();
-      }
+      await using session = await Session.open(one, undefined);
+      const orderedNs = monotonicNs();
+      await session.ask(startMessage(one, herd.pids, cycle));
+      await sleepSeconds(1);
+      const bytes = treeBytes(session.pid);
+      const firsts = [...(await lab.signals.end(herd)).values()].map(({ timesNs, stops }) => timesNs[stops.indexOf(true)] ?? Number.NaN);
+      const first = firsts.reduce((a, b) => Math.min(a, b));
+      const last = firsts.reduce((a, b) => Math.max(a, b));
+      lab.found.observations.push({
+        scenario: "startup",
+        point: `${count.toLocaleString("en")} idle`,
+        count,
+        contestant: one.id,
+        round,
+        metrics: {
+          startup: { kind: "median", parts: [first - beganNs] },
+          adding: { kind: "median", parts: [last - orderedNs] },
+          memory: { kind: "median", parts: [bytes] },
+        },
+      });
     });
   },
 };

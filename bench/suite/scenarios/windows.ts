@@ -1,6 +1,6 @@
 /** How exact the windows are and what they cost: everybody, idle and busy, from few targets to many. */
 import { type Entrant, inUsualPrecision } from "../../contestants/entrants.js";
-import { type BenchLab, type BenchScenario, cycle, takeTurns } from "../bench-lab.js";
+import { type BenchLab, type BenchScenario, cycle, type Effort, takeTurns } from "../bench-lab.js";
 import { seesFreezing, type TrialPlan, timeline, trial } from "../trial.js";
 
 interface Point extends Omit<TrialPlan, "cycle" | "seconds" | "meanwhile"> {
@@ -19,7 +19,7 @@ const enoughToTell = 100;
 const takesPart = (one: Entrant, { load }: Point) =>
   one.means !== "nothing" && one.as !== "pool" && (load === "idle" || one.as === undefined);
 
-function points({ effort }: BenchLab): Point[] {
+function points(effort: Effort): Point[] {
   const label = (count: number) => count.toLocaleString("en");
   const few = (count: number) => (count < enoughToTell ? { among: inUsualPrecision } : {});
   const idle = effort.idle.map((count): Point => ({ name: `${label(count)} idle`, count, load: "idle", ...few(count) }));
@@ -40,11 +40,15 @@ function points({ effort }: BenchLab): Point[] {
   ];
 }
 
+export function pointNames(effort: Effort): string[] {
+  return points(effort).map(({ name }) => name);
+}
+
 export const windows: BenchScenario = {
   name: "windows",
   about: "window errors and cost: 1 to 10,000 targets, idle, busy, of many threads, forking",
   async run(lab) {
-    for (const point of points(lab).filter(({ name }) => lab.effort.points?.includes(name) ?? true)) {
+    for (const point of points(lab.effort).filter(({ name }) => lab.effort.points?.includes(name) ?? true)) {
       const among = lab.entrants.filter(
         (one) => takesPart(one, point) && point.count <= one.most && visible(lab, one, point) && (point.among?.(one) ?? true),
       );
