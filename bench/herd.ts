@@ -76,6 +76,11 @@ export class Herd {
     }
   }
 
+  /** Whatever somebody left stopped runs again. */
+  resume(): void {
+    for (const pid of this.pids) process.kill(pid, "SIGCONT");
+  }
+
   /** Kills all of them; resolves when they are gone. */
   async end(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;

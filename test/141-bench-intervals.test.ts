@@ -1,7 +1,7 @@
 /** The suite's arithmetic: bins, intervals, fits, significance. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compare } from "../bench/report/compare.js";
+import { compare, lost } from "../bench/report/compare.js";
 import { losses, Summary } from "../bench/report/summary.js";
 import { addBins, binned, binsCount, binsQuantile, joinedQuantile } from "../bench/statistics/bins.js";
 import { estimate, estimateRatio, seededRandom } from "../bench/statistics/bootstrap.js";
@@ -9,6 +9,7 @@ import { fitExponent, leastSquares } from "../bench/statistics/fit.js";
 import type { Measurement } from "../bench/statistics/measurement.js";
 import { holm, twoSided } from "../bench/statistics/significance.js";
 import { quantile } from "../bench/statistics.js";
+import type { Observation } from "../bench/suite/results.js";
 import { results } from "./helpers/bench-results.js";
 
 const durations = fc.array(fc.integer({ min: 1, max: 10_000_000_000 }), { minLength: 1, maxLength: 200 });
@@ -118,6 +119,46 @@ describe("a comparison of two runs", () => {
     const found = changes.filter(({ significant }) => significant);
     expect(found.map(({ metricId, better }) => [metricId, better])).toContainEqual(["perSignal", false]);
     for (const { ratio } of found) expect(ratio).toBeGreaterThan(1.5);
+  });
+});
+
+describe("what a comparison of ratios would overlook", () => {
+  const one = (metricId: string, value: number, round = 0, contestant = "hobble"): Observation => ({
+    scenario: "recovery",
+    point: "20 busy",
+    count: 20,
+    contestant,
+    round,
+    metrics: { [metricId]: { kind: "median", parts: [value] } },
+  });
+  const found = (...observations: Observation[]) => ({ ...results({ seed: 1 }), observations });
+
+  test("a figure that was 0 and is not any more is worse", () => {
+    const [before, after] = [
+      found(one("leftStopped", 0), one("leftStopped", 0, 1)),
+      found(one("leftStopped", 0), one("leftStopped", 1, 1)),
+    ];
+    expect(compare(before, after)).toMatchObject([{ metricId: "leftStopped", before: 0, after: 0.5, significant: true, better: false }]);
+    expect(compare(after, before)).toMatchObject([{ before: 0.5, after: 0, significant: true, better: true }]);
+    expect(compare(before, before)).toEqual([]);
+  });
+
+  test("a limit that is farther off is worse, to either side", () => {
+    const off = (...values: number[]) => found(...values.map((value, round) => one("limitOff", value, round)));
+    expect(compare(off(1.02, 1.01, 1), off(0.3, 0.31, 0.3))).toMatchObject([{ significant: true, better: false }]);
+    expect(compare(off(3, 3.01, 3), off(1.01, 1, 1.01))).toMatchObject([{ significant: true, better: true }]);
+  });
+
+  test("what is not there any more, though it was tried, is named", () => {
+    const [before, after] = [found(one("churn", 5)), found(one("churn", 5, 0, "asyncio"))];
+    expect(lost(before, after)).toEqual([expect.stringContaining("hobble: recovery, 20 busy")]);
+    expect(lost(before, found())).toEqual([]);
+    expect(lost(before, before)).toEqual([]);
+  });
+
+  test("ratios are of rounds that both have", () => {
+    const lame = found(one("scan", 10, 0), one("scan", 100, 1), one("scan", 50, 1, "asyncio"));
+    expect(new Summary(lame).ratio("recovery", "20 busy", "hobble", "asyncio", "scan")).toMatchObject({ value: 2, rounds: 1 });
   });
 });
 

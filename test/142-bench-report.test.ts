@@ -106,6 +106,8 @@ describe("the command line", () => {
     [["report"], "one result file"],
     [["quick", "more"], "too much"],
     [["--bogus"], "--bogus"],
+    [["--points", "3 busy"], "1,000 busy"],
+    [["quick", "--points", "1,000 busy"], "100 busy"],
   ])("%j is wrong usage", (args, words) => {
     expect(() => readOrders(args)).toThrow(UsageError);
     expect(() => readOrders(args)).toThrow(words);

@@ -104,6 +104,56 @@ test("targets join and leave, and the pool changes", async () => {
   for (const pid of pids) expect(await runsOn(pid)).toBe(true);
 });
 
+test("a weight that changes lets nobody run who waits", async () => {
+  const pids = await burners(6);
+  const pool = hobbler.pool("tarpit", { limit: "5%" });
+  const targets = pids.map((pid) => hobbler.add(pid, { pool }));
+  await Promise.all(targets.map((target) => target.ready));
+  // What they spent before they were all stopped is repaid by then.
+  await sleep(3000);
+  const shares = sharesOf(pids, 3000);
+  for (let round = 0; round < 60; round++) {
+    for (const [index, target] of targets.entries()) target.update({ weight: 1 + ((round + index) % 3) });
+    await sleep(50);
+  }
+  expect(sum(await shares)).toBeLessThan(0.08);
+  expect(pool.stats()).toMatchObject({ targets: 6 });
+});
+
+test("the last to leave a pool that ends takes it along, again and again", async () => {
+  const { pid } = await startBurner();
+  const target = hobbler.add(pid, { limit: "5%" });
+  await target.ready;
+  for (let round = 0; round < 50; round++) {
+    const pool = hobbler.pool("tarpit", { limit: "5%" });
+    target.update({ limit: null, pool });
+    if (round % 2 === 0) await sleep(10);
+    pool.close();
+    target.update({ pool: null, limit: "5%" });
+    if (round % 3 === 0) await sleep(10);
+  }
+  await sleep(1000);
+  expect(sum(await sharesOf([pid], 2000))).toBeLessThan(0.075);
+  await target.release();
+  expect(await runsOn(pid)).toBe(true);
+});
+
+test("a pool pays for what its targets spent until they were let go", async () => {
+  const pool = hobbler.pool("tarpit", { limit: 4, burst: "10s" });
+  let spentNs = 0;
+  for (let round = 0; round < 5; round++) {
+    const { pid } = await startBurner();
+    const target = hobbler.add(pid, { pool });
+    await target.ready;
+    const before = host().cpuTimeNs(pid);
+    await sleep(60);
+    spentNs += host().cpuTimeNs(pid) - before;
+    await target.release();
+  }
+  expect(spentNs).toBeGreaterThan(1e7);
+  expect(pool.stats()?.spentNs).toBeGreaterThan(0.9 * spentNs);
+});
+
 test("what cannot be right is refused", async () => {
   const { pid } = await startSleeper();
   hobbler.pool("tarpit", { limit: 1 });

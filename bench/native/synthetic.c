@@ -2,8 +2,8 @@
  * synthetic PID RUN_US STOP_US WINDOWS ERROR_NS...
  *
  * A contestant whose errors are known: makes WINDOWS run windows of each error, in turn, spinning to each moment, and prints a line
- * "ERROR RESUMED RESUMED_BY STOPPED STOPPED_BY" for each window: the error asked for and the clock (CLOCK_MONOTONIC, ns) just before and just
- * after each signal. Whoever is a referee has to find each signal between the two. Ends with the process resumed.
+ * "ERROR RESUMED RESUMED_BY STOPPED STOPPED_BY" for each window: the error asked for and the clock (CLOCK_MONOTONIC, ns) just before and
+ * just after each signal. Whoever is a referee has to find each signal between the two. Ends with the process resumed.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -69,8 +69,8 @@ int main(int argc, char** argv) {
   kill(pid, SIGCONT);
   for (int i = 0; i < count; i++) {
     const struct window* const w = &windows[i];
-    printf("%lld %lld %lld %lld %lld\n", (long long)w->error_ns, (long long)w->resumed_ns, (long long)w->resumed_by_ns, (long long)w->stopped_ns,
-           (long long)w->stopped_by_ns);
+    printf("%lld %lld %lld %lld %lld\n", (long long)w->error_ns, (long long)w->resumed_ns, (long long)w->resumed_by_ns,
+           (long long)w->stopped_ns, (long long)w->stopped_by_ns);
   }
   return 0;
 }

@@ -25,7 +25,7 @@ const rows: readonly Row[] = [
   { words: "limit of 5 %: CPU got / asked", scenario: "limits", point: "5 % of one CPU", metricId: "limitOff" },
   { words: "beside 100 busy: compilations a minute", scenario: "bystanders", point: "100 busy", metricId: "compiles" },
   { words: "CPU given back for each CPU taken", scenario: "benefit", point: "20 busy", metricId: "benefit" },
-  { words: "left stopped after SIGKILL", scenario: "recovery", point: "100 idle", metricId: "leftStopped" },
+  { words: "left stopped after SIGKILL", scenario: "recovery", point: "20 busy", metricId: "leftStopped" },
   { words: "memory with 1,000 targets", scenario: "startup", point: "1,000 idle", metricId: "memory" },
 ];
 

@@ -36,7 +36,7 @@ const times = (seconds: number, sliceSeconds: number, warmupSeconds: number) => 
 export const efforts: Record<Effort["name"], Effort> = {
   tiny: { name: "tiny", rounds: 1, ...times(1, 0.25, 0.6), precisions: true, idle: [20], busy: [] },
   quick: { name: "quick", rounds: 2, ...times(0.6, 0.15, 0.4), scenarios: firstQuestions, precisions: false, idle: [], busy: [100] },
-  full: { name: "full", rounds: 2, ...times(1.2, 0.3, 0.5), precisions: true, idle: [10, 100, 1000], busy: [1, 100, 1000] },
+  full: { name: "full", rounds: 2, ...times(0.9, 0.225, 0.5), precisions: true, idle: [10, 100, 1000], busy: [1, 100, 1000] },
 };
 
 export interface Findings {

@@ -120,7 +120,7 @@ export const selfCheck: BenchScenario = {
   name: "referee",
   about: "known errors injected and found again; what being watched costs",
   async run(lab) {
-    const windowsEach = lab.effort.name === "full" ? 15 : 7;
+    const windowsEach = lab.effort.name === "full" ? 10 : 7;
     const both = lab.effort.name === "full" && lab.signals !== lab.gaps;
     for (const referee of both ? [lab.signals, lab.gaps] : [lab.signals]) {
       lab.log(`referee: ${referee.name}`);

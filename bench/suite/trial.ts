@@ -25,6 +25,8 @@ export interface TrialPlan {
   seconds: number;
   warmupSeconds?: number;
   tree?: boolean;
+  /** Targets that are there already: thousands take longer to make than to measure. Sleeping ones only, as these are the same after each turn. */
+  herd?: Herd;
   /** What is to be done while it hobbles; default: wait for `seconds`. */
   meanwhile?: () => Promise<void>;
 }
@@ -56,13 +58,12 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
   const watched = warmupSeconds + seconds;
   const { referee, kind } = observer(lab, one, load);
   await using session = await Session.open(lab.meter.counted(one), undefined);
-  await using herd = await Herd.start({
-    count,
-    kind,
-    lifetimeSeconds: watched + slackSeconds,
-    shortestGapMs: cycle.stopMs / 2,
-    userId: undefined,
-  });
+  const lifetimeSeconds = watched + slackSeconds;
+  await using made = plan.herd
+    ? undefined
+    : await Herd.start({ count, kind, lifetimeSeconds, shortestGapMs: cycle.stopMs / 2, userId: undefined });
+  const herd = plan.herd ?? made;
+  if (herd === undefined) throw new Error("no targets");
   const expected = 2 * count * Math.ceil((watched * 1e3) / (cycle.runMs + cycle.stopMs) + 4);
   let work: Promise<void> | undefined;
   try {
@@ -104,6 +105,10 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
   } finally {
     // It would be the next contestant's load.
     await Promise.allSettled([work]);
+    if (plan.herd !== undefined) {
+      await session.close();
+      plan.herd.resume();
+    }
     // If the contestant died it left them frozen, and a process frozen by v1 does not even die before it is thawed.
     if (session.hello.groups !== undefined) thawAll(session.hello.groups);
   }

@@ -42,7 +42,10 @@ void Scout::watch_children(const Member& member) {
 
 void Scout::handle_births() {
   if (!herald_) return;
-  if (herald_->missed()) next_reading_ = next_full_reading_ = 0;
+  if (herald_->missed()) {
+    next_reading_ = next_full_reading_ = 0;
+    for (auto& [id, record] : records_) record->children_spent = true;
+  }
   for (std::vector<Birth> births = herald_->take(); !births.empty(); births = herald_->take()) {
     std::unordered_map<pid_t, uint64_t> owners;  // of those that are about to be members
     std::unordered_map<uint64_t, std::vector<Found>> children;
@@ -50,6 +53,7 @@ void Scout::handle_births() {
     for (const Birth& birth : births) {
       const uint64_t target = owner_of_child(birth, owners);
       const auto record = target == 0 ? records_.end() : records_.find(target);
+      if (record != records_.end()) record->second->children_spent = true;
       auto child = record == records_.end() ? std::nullopt : adopt_child(*record->second, birth, children[target].size());
       if (!child) {
         // Whoever has gone already, or may not be a member, may have had children of its own.

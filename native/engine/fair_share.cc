@@ -19,12 +19,14 @@ constexpr double kTurnsTogether = 4;
 constexpr double kUnspent = 0.75;
 // Who was idle has this many turns' worth of credit over those that waited, and no more.
 constexpr double kCreditTurns = 2;
-// One with a turn that spends nothing for so long lets another have one too: more than a tick, as its clock may be that old. It keeps
-// its grant for a while, because one that waits for a CPU looks idle as well.
-constexpr Nanos kIdleTurn = 10 * kMillisecond;
+// One with a turn that spends nothing for so long lets another have one too. It keeps its grant for a while, because one that waits for a
+// CPU looks idle as well.
+constexpr Nanos kIdleTurn = 6 * kMillisecond;
 constexpr Nanos kIdleGrant = 200 * kMillisecond;
+// Nanoseconds of CPU time at weight 1. Of nanoseconds 64 bits would be full after 107 days of a CPU at the least weight.
+constexpr double kVirtualUnit = 1024;
 
-Nanos virtual_cost(const Sharer& sharer, double cpu) { return static_cast<Nanos>(cpu / sharer.weight); }
+double virtual_cost(const Sharer& sharer, double cpu) { return cpu / sharer.weight / kVirtualUnit; }
 
 }  // namespace
 
@@ -44,11 +46,19 @@ void FairShare::join(Sharer& sharer, double weight) const {
   sharer.virtual_time = virtual_time_;
 }
 
+void FairShare::reweigh(Sharer& sharer, double weight) {
+  const double more = weight - std::exchange(sharer.weight, weight);
+  if (sharer.in_pool_turn || sharer.queued()) weights_ += more;
+}
+
+// A credit for who was idle, so that it need not wait a whole round; but no more, or it could keep the others waiting for as long as it
+// was idle.
+void FairShare::limit_credit(Sharer& sharer, double turn) const {
+  sharer.virtual_time = std::max(sharer.virtual_time, virtual_time_ - virtual_cost(sharer, kCreditTurns * turn));
+}
+
 void FairShare::charge(Sharer& sharer, Nanos spent, bool unasked, double turn) {
-  if (unasked) {
-    // A credit for who was idle, so that it need not wait a whole round; but no more, or it could keep the others waiting.
-    sharer.virtual_time = std::max(sharer.virtual_time, virtual_time_ - virtual_cost(sharer, kCreditTurns * turn));
-  }
+  if (unasked) limit_credit(sharer, turn);
   sharer.virtual_time += virtual_cost(sharer, static_cast<double>(spent));
   const double granted = std::min(sharer.grant, static_cast<double>(spent));
   sharer.grant -= granted;
@@ -64,8 +74,9 @@ double FairShare::turn_of(const Sharer& sharer, double pace) const {
   return std::clamp(mean * sharer.weight / mean_weight, least, std::max(least, capacity() / 2));
 }
 
-void FairShare::wait(Sharer& sharer) {
-  queue_.push(sharer.virtual_time, &sharer);
+void FairShare::wait(Sharer& sharer, double turn) {
+  limit_credit(sharer, turn);
+  queue_.push(static_cast<Nanos>(sharer.virtual_time), &sharer);
   weights_ += sharer.weight;
 }
 
@@ -88,7 +99,8 @@ void FairShare::give_slot_back(Sharer& sharer) {
 
 bool FairShare::grant(Sharer& sharer, double turn) {
   const double wanted = turn - sharer.grant;
-  if (tokens() < wanted || !take_slot(sharer)) return false;
+  if (tokens() < at_hand(wanted) || !take_slot(sharer)) return false;
+  limit_credit(sharer, turn);
   sharer.grant = turn;
   budget_.spend(wanted);
   virtual_time_ = std::max(virtual_time_, sharer.virtual_time);
@@ -113,7 +125,7 @@ Nanos FairShare::until_overlap() const {
 Nanos FairShare::admit_first(double turn, bool need_not_overlap) {
   if (full()) return kNever;
   if (const Nanos alone = need_not_overlap ? until_overlap() : 0; alone > 0) return alone;
-  const double wanted = refilling_ ? std::max(turn, std::min(kTurnsTogether * turn, capacity() / 2)) : turn;
+  const double wanted = at_hand(refilling_ ? kTurnsTogether * turn : turn);
   const Nanos wait = time_to_earn(wanted - tokens(), limit_.rate);
   if (wait > 0 && !std::exchange(refilling_, true)) return admit_first(turn, need_not_overlap);
   if (wait > 0) return wait;
@@ -131,9 +143,12 @@ bool FairShare::goes_on(Sharer& sharer, double turn, double unseen, Nanos idle, 
       give_slot_back(sharer);
       return true;
     }
-    if (!take_slot(sharer)) return false;
-    if (sharer.grant - unseen > turn / 16) return true;
-    return (!contested() || sharer.virtual_time <= first().virtual_time) && grant(sharer, turn);
+    if (take_slot(sharer)) {
+      if (sharer.grant - unseen > turn / 16) return true;
+      return (!contested() || sharer.virtual_time <= first().virtual_time) && grant(sharer, turn);
+    }
+    // It had nothing to do for a while, and others have all the slots: as if it had no turn.
+    end_turn(sharer);
   }
   if (work == Work::kNone) return true;
   // Below its share, though others want more than theirs. Or nobody wants more, and a little is no reason for a turn: but a thousand that

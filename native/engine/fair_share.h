@@ -6,6 +6,7 @@
 // planned again when demand changes.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "engine/budget.h"
@@ -20,12 +21,12 @@ struct Timed : HeapPlace {
   const Sort sort;
 };
 
-// One of those that share, as the pool sees it. `weight` stays as it is from join() until it has left.
+// One of those that share, as the pool sees it. `weight` changes by reweigh() only, from join() until it has left.
 struct Sharer : Timed {
   using Timed::Timed;
   double weight = 1;
-  Nanos virtual_time = 0;
-  double grant = 0;  // of the pool's tokens, for its turn
+  double virtual_time = 0;  // in kVirtualUnit
+  double grant = 0;         // of the pool's tokens, for its turn
   bool in_pool_turn = false;
   bool has_slot = false;  // it counts among those of the pool that run at once
 };
@@ -44,13 +45,15 @@ class FairShare {
   void earn(Nanos elapsed) { budget_.earn(elapsed); }
 
   void join(Sharer& sharer, double weight) const;
+  // What it has spent stays spent by its old weight.
+  void reweigh(Sharer& sharer, double weight);
   // It has spent so much since its last look. `unasked`: it ran without a turn. `turn`: turn_of() it.
   void charge(Sharer& sharer, Nanos spent, bool unasked, double turn);
   // CPU time of one turn of one that runs on `pace` CPUs, by its weight.
   double turn_of(const Sharer& sharer, double pace) const;
 
   // It is stopped, and in no other heap.
-  void wait(Sharer& sharer);
+  void wait(Sharer& sharer, double turn);
   void leave_queue(Sharer& sharer);
   // Whose turn is next; the queue is not empty.
   Sharer& first() const { return static_cast<Sharer&>(*queue_.top()); }
@@ -73,6 +76,9 @@ class FairShare {
   uint64_t turns() const { return turns_; }
 
  private:
+  // Of a turn of so much: what must be there before it is granted. Never more than the bucket holds.
+  double at_hand(double turn) const { return std::min(turn, capacity() / 2); }
+  void limit_credit(Sharer& sharer, double turn) const;
   bool full() const { return concurrency_ > 0 && in_turn_ >= concurrency_; }
   Nanos until_overlap() const;
   bool take_slot(Sharer& sharer);
@@ -82,9 +88,9 @@ class FairShare {
   Limit limit_;
   int concurrency_ = 0;
   TokenBucket budget_;
-  Queue queue_;             // those that wait; the key is their virtual time
-  Nanos virtual_time_ = 0;  // of whoever had the last turn
-  double weights_ = 0;      // of those that wait or have a turn
+  Queue queue_;              // those that wait; the key is their virtual time
+  double virtual_time_ = 0;  // of whoever had the last turn
+  double weights_ = 0;       // of those that wait or have a turn
   int in_turn_ = 0;
   uint64_t turns_ = 0;
   bool refilling_ = false;  // nothing is left: it waits for several turns' tokens, so that they share wake-ups

@@ -147,7 +147,7 @@ void Lane::update(Target& target, const Command& command, Nanos now) {
     return;
   }
   const bool only_limit = target.metering && !target.cyclic() && command.cycle.run == 0;
-  if (only_limit && target.allowance.pool == nullptr && command.allowance.pool == nullptr) {
+  if (only_limit && target.allowance.pool == command.allowance.pool) {
     change_limit(target, command.allowance, now);
     return;
   }

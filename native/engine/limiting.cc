@@ -23,6 +23,9 @@ constexpr Nanos kLooksTogether = 100;
 constexpr Nanos kFinestLookGrid = 5 * kMillisecond;
 constexpr Nanos kCoarsestLookGrid = 250 * kMillisecond;
 
+// What has no limit of its own has that of its pool only.
+Limit own_limit(const Allowance& allowance) { return allowance.limit.rate > 0 ? allowance.limit : Limit{.rate = kMostRate}; }
+
 }  // namespace
 
 // From now on its members' CPU clocks count.
@@ -30,8 +33,7 @@ void Lane::begin_metering(Target& target, Nanos now) {
   for (Member* member = target.members.first(); member != nullptr; member = decltype(target.members)::next(member)) {
     member->cpu_seen = std::max(member->cpu_seen, member->cpu());
   }
-  const Limit& own = target.allowance.limit;
-  target.budget.begin(own.rate > 0 ? own : Limit{.rate = kMostRate}, cpus_, tick_, now);
+  target.budget.begin(own_limit(target.allowance), cpus_, tick_, now);
   target.metering = true;
   target.metering_periods.add(1);
   ++metering_;
@@ -46,13 +48,16 @@ void Lane::begin_metering(Target& target, Nanos now) {
 }
 
 void Lane::end_metering(Target& target) {
+  // Its pool pays for what it has spent until now, and so does it if it goes on under other terms.
+  const Nanos now = monotonic_now();
+  settle(target, now);
   target.metering = false;
   --metering_;
   TargetPool* const pool = target.allowance.pool;
   if (pool == nullptr) return;
   end_pool_turn(target);
   pool->targets.set(pool->targets.get() - 1);
-  ask_pool(*pool, monotonic_now());
+  ask_pool(*pool, now);
 }
 
 // It runs until it has spent too much.
@@ -70,11 +75,12 @@ void Lane::begin_limit(Target& target, Nanos now) {
   }
 }
 
-// What it owes it still owes.
+// What it owes it still owes, and if it waits for a turn of its pool it still waits.
 void Lane::change_limit(Target& target, const Allowance& allowance, Nanos now) {
   settle(target, now);
+  if (allowance.pool != nullptr) allowance.pool->share.reweigh(target, allowance.weight);
   target.allowance = allowance;
-  target.budget.change(allowance.limit);
+  target.budget.change(own_limit(allowance));
   if (target.phase_state == TargetState::kStopped) {
     const Nanos moment = now + std::max(kShortestWait, target.budget.until_earned(now));
     renew_leases(target, moment);

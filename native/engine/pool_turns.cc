@@ -6,11 +6,17 @@
 #include "engine/lane.h"
 
 namespace hobble {
+namespace {
+
+constexpr Nanos kAwaitedLook = 10 * kMillisecond;
+
+}  // namespace
 
 void Lane::set_pool(TargetPool& pool, const PoolTerms& terms, Nanos now) {
   settle_pool(pool, now);
-  // Whoever asked for no number gets the lane's: without real-time rights it must stay in front of those that run.
-  pool.share.set(terms.limit, terms.concurrency == 0 && cap_spares_idle_ ? cap_ : terms.concurrency);
+  // Whoever asked for no number gets the lane's: that of the hobbler, or without real-time rights one that keeps it in front of those that
+  // run.
+  pool.share.set(terms.limit, terms.concurrency == 0 ? cap_ : terms.concurrency);
   pool.rate.set(terms.limit.rate);
   admit_from(pool, now);
 }
@@ -47,7 +53,7 @@ void Lane::end_pool_turn(Target& target) {
 
 // It is stopped, and in no heap.
 void Lane::wait_for_turn(Target& target) {
-  target.allowance.pool->share.wait(target);
+  target.allowance.pool->share.wait(target, turn_tokens(target));
   target.allowance.pool->tell();
   set_state(target, TargetState::kWaiting);
 }
@@ -96,7 +102,9 @@ bool Lane::goes_on_in_pool(Target& target, Nanos spent, Nanos elapsed, Nanos now
   const FairShare::Work work = much ? FairShare::Work::kMuch : spent > kHardlySpent ? FairShare::Work::kLittle : FairShare::Work::kNone;
   const bool had_turn = target.in_pool_turn;
   const bool had_slot = target.has_slot;
-  const bool goes_on = pool.share.goes_on(target, turn_tokens(target), target.budget.unseen(now), now - target.busy_at, work);
+  // Its clock may be a tick old: for the rest it has certainly spent nothing.
+  const Nanos idle = now - target.busy_at - tick_;
+  const bool goes_on = pool.share.goes_on(target, turn_tokens(target), target.budget.unseen(now), idle, work);
   pool.tell();
   if ((had_slot && !target.has_slot) || (had_turn && !target.in_pool_turn)) admit_from(pool, now);
   return goes_on;
@@ -105,7 +113,10 @@ bool Lane::goes_on_in_pool(Target& target, Nanos spent, Nanos elapsed, Nanos now
 // When a running target that belongs to a pool is looked at again.
 Nanos Lane::next_pool_look(const Target& target, Nanos now) const {
   const double tokens = target.in_pool_turn ? target.grant - target.budget.unseen(now) : turn_tokens(target);
-  return static_cast<Nanos>(std::max(tokens, 0.0) / std::max(target.budget.pace(), 1.0));
+  const auto until_spent = static_cast<Nanos>(std::max(tokens, 0.0) / std::max(target.budget.pace(), 1.0));
+  // Others wait for it to spend its turn, or to have nothing to do.
+  const bool awaited = target.has_slot && target.allowance.pool->share.contested();
+  return awaited ? std::min(until_spent, kAwaitedLook) : until_spent;
 }
 
 }  // namespace hobble

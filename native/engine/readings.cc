@@ -144,13 +144,20 @@ std::vector<Found> Scout::find_new_members(Record& record, bool full) {
   if (record.cgroup) return find_in_cgroup(*record.cgroup, options_.method, protection_, skip);
   const auto take = [&](std::vector<Found> found) { std::move(found.begin(), found.end(), std::back_inserter(all)); };
 
-  // What the kernel tells of need not be looked for, but for once in a while.
-  const bool told = herald_ && herald_->hears();
+  // What the kernel tells of need not be looked for, but for once in a while; what children spent that were gone too soon, it does not
+  // tell.
+  const bool told = herald_ && herald_->hears() && !full;
+  const bool count = record.spec.allowance.meters() && std::exchange(record.children_spent, false);
   for (Member* member : record.members) {
-    if (told && !full) break;
+    if (told && !count) break;
     const pid_t pid = member->process.pid();
     const Nanos cpu = cpu_time(pid);
     if (cpu == member->cpu_at_read && !full) continue;
+    if (told) {
+      member->cpu_at_read = cpu;
+      read_children_cpu(*member);
+      continue;
+    }
     auto children = find_children(pid, group, options_.method, protection_, skip);
     // Still the same process: then those are its children, and not those of a successor of its PID.
     if (member->process.gone()) continue;

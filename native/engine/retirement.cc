@@ -90,6 +90,7 @@ void Scout::retire_member(Member& member) {
   const auto found = records_.find(member.target->id.get());
   if (found != records_.end()) {
     Record& record = *found->second;
+    record.children_spent = true;
     // COMMAND itself is its starter's to collect.
     if (record.spec.adopt_orphans && member.process.pid() != record.spec.identity.pid) member.process.reap();
     {

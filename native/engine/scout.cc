@@ -322,17 +322,20 @@ void Scout::update(const Request& request) {
   }
   record.spec.cycle = request.spec.cycle;
   use_pool(request.spec.allowance.pool);
-  leave_pool(std::exchange(record.spec.allowance, request.spec.allowance).pool);
+  TargetPool* const before = std::exchange(record.spec.allowance, request.spec.allowance).pool;
   record.spec.phase_mode = request.spec.phase_mode;
   record.spec.phase = request.spec.phase;
   plan_phase(record);
   if (record.spec.cycle.run > 0 && !record.target->watched.get()) watch_for_foreign_stops(record, monotonic_now());
-  if (record.moving) return;
-  if (record.spec.allowance.pool != nullptr && record.lane != kMain) {
+  if (record.moving) {
+    // It has been told to let go of the target, and will be told of the new terms when it gets it back.
+  } else if (record.spec.allowance.pool != nullptr && record.lane != kMain) {
     move_to(record, kMain);
   } else {
     post_to_lane(record, Command::Kind::kUpdate);
   }
+  // Last: it may be the end of the pool, of which the lane must hear after it has taken this target out of it.
+  leave_pool(before);
 }
 
 void Scout::release(uint64_t id) {

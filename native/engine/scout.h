@@ -132,10 +132,11 @@ class Scout {
     Nanos evasion_told_at = 0;  // of the last report: when it was told, what its members had spent, what they had evaded
     Nanos cpu_then = 0;
     Nanos evaded_then = 0;
-    bool crowded = false;   // it has as many members as a target may have
-    bool ending = false;    // a command that ends it is on its way
-    bool moving = false;    // on its way to another lane, or into a cgroup: no command may be posted
-    bool freezing = false;  // into a cgroup
+    bool crowded = false;         // it has as many members as a target may have
+    bool children_spent = false;  // some came or went since it was last read: what they spent may be known to their parents only
+    bool ending = false;          // a command that ends it is on its way
+    bool moving = false;          // on its way to another lane, or into a cgroup: no command may be posted
+    bool freezing = false;        // into a cgroup
     LaneName moving_to = kSlow;
     bool release_asked = false;  // while it was moving
     std::optional<Error> failure;

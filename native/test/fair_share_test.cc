@@ -24,6 +24,7 @@ struct Process : Sharer {
   explicit Process(double wanted) : Sharer(Sort::kTarget), demand(wanted) {}
   double demand;
   double work = 0;
+  double pace = 1;  // as it was last seen to be
   bool running = true, on_cpu = true;
   Nanos spent = 0, unsettled = 0, busy_at = 0, look_at = 0, looked_at = 0;
   Nanos stopped_at = 0, longest_wait = 0;
@@ -46,6 +47,8 @@ class Simulation {
     process.look_at = process.looked_at = process.busy_at = now_;
     return process;
   }
+
+  void reweigh(Process& process, double weight) { pool_.reweigh(process, weight); }
 
   void run(Nanos time) {
     for (const Nanos end = now_ + time; now_ < end; now_ += kStep) {
@@ -94,7 +97,7 @@ class Simulation {
   }
 
   void look(Process& process) {
-    const double turn = pool_.turn_of(process, 1);
+    const double turn = pool_.turn_of(process, process.pace);
     const Nanos elapsed = now_ - std::exchange(process.looked_at, now_);
     const FairShare::Work work = process.unsettled > elapsed / 100       ? FairShare::Work::kMuch
                                  : process.unsettled > 10 * kMicrosecond ? FairShare::Work::kLittle
@@ -105,7 +108,7 @@ class Simulation {
       process.running = false;
       process.stopped_at = now_;
       pool_.end_turn(process);
-      pool_.wait(process);
+      pool_.wait(process, turn);
     } else {
       const double left = process.in_pool_turn ? process.grant : turn;
       process.look_at = now_ + std::clamp(std::max(static_cast<Nanos>(left), (idle - 20 * kMillisecond) / 8), kStep, kFarthestLook);
@@ -118,7 +121,7 @@ class Simulation {
     admit_at_ = kNever;
     while (pool_.contested()) {
       Process& process = static_cast<Process&>(pool_.first());
-      const Nanos wait = pool_.admit_first(pool_.turn_of(process, 1), true);
+      const Nanos wait = pool_.admit_first(pool_.turn_of(process, process.pace), true);
       if (wait > 0) {
         admit_at_ = wait == kNever ? kNever : now_ + wait;
         break;
@@ -127,6 +130,7 @@ class Simulation {
       process.busy_at = process.looked_at = now_;
       process.longest_wait = std::max(process.longest_wait, now_ - process.stopped_at);
       process.look_at = now_ + std::max(static_cast<Nanos>(process.grant), kStep);
+      longest_turn_ = std::max(longest_turn_, process.grant);
     }
     most_in_turn_ = std::max(most_in_turn_, pool_.in_turn());
   }
@@ -134,7 +138,7 @@ class Simulation {
   // At any time: limit x T + what may be saved up + what runs between two looks.
   void check_bound() const {
     const double between_looks = static_cast<double>(processes_.size()) * static_cast<double>(std::max(longest_look_, kStep));
-    const double most = rate_ * static_cast<double>(now_) + pool_.capacity() + between_looks;
+    const double most = rate_ * static_cast<double>(now_) + pool_.capacity() + longest_turn_ + between_looks;
     if (total() > most) FAIL("spent ", total(), " of ", most, " at ", now_);
   }
 
@@ -146,6 +150,7 @@ class Simulation {
   std::vector<std::unique_ptr<Process>> processes_;
   Nanos now_ = 0, admit_at_ = kNever, longest_look_ = 0;
   int most_in_turn_ = 0;
+  double longest_turn_ = 0;
 };
 
 struct Wish {
@@ -309,4 +314,150 @@ TEST_CASE("fair share: a thousand that begin at once on two CPUs are found out, 
     simulation.run(10 * kSecond);
     CHECK(simulation.total() / static_cast<double>(simulation.now()) == doctest::Approx(0.5).epsilon(0.03));
   }
+}
+
+// A turn is never shorter than the shortest run window on as many CPUs as a member may use, and the bucket of a small limit holds less.
+TEST_CASE("fair share: a turn that is more than the bucket holds is granted all the same, and repaid") {
+  for (const double pace : {5.0, 64.0, 256.0}) {
+    for (const double rate : {0.001, 0.04, 0.5}) {
+      for (const size_t count : {1UL, 5UL}) {
+        CAPTURE(pace);
+        CAPTURE(rate);
+        CAPTURE(count);
+        Simulation simulation({.rate = rate}, 0, count);
+        for (size_t i = 0; i < count; ++i) simulation.add(kAlways).pace = pace;
+        simulation.run(static_cast<Nanos>(kMillisecond * pace / rate) * static_cast<Nanos>(count) * 8 + 10 * kSecond);
+        CHECK(simulation.total() / static_cast<double>(simulation.now()) == doctest::Approx(rate).epsilon(0.15));
+        for (const auto& process : simulation.processes()) {
+          CHECK(process->share(simulation.now()) == doctest::Approx(rate / static_cast<double>(count)).epsilon(0.3));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("fair share: who now and then did a little while others waited cannot make up for it at their cost") {
+  Simulation simulation({.rate = 0.2}, 0, 2);
+  Process& modest = simulation.add(0);
+  Process* steady = nullptr;
+  for (int i = 0; i < 3000; ++i) {
+    modest.work += 2 * kMillisecond;
+    simulation.run(100 * kMillisecond);
+    if (i == 10) steady = &simulation.add(kAlways);  // by now it has had a turn of its own
+  }
+  modest.demand = kAlways;
+  const Nanos before = steady->spent;
+  steady->longest_wait = 0;
+  simulation.run(20 * kSecond);
+  CHECK(static_cast<double>(steady->spent - before) / (20.0 * kSecond) == doctest::Approx(0.1).epsilon(0.05));
+  CHECK(steady->longest_wait < 2 * kSecond);
+}
+
+TEST_CASE("fair share: a cycle that slept through a thousand of its windows comes back as one among others") {
+  std::vector<FairShare::Queue::Entry> entries(2);
+  FairShare pool(entries.data());
+  pool.set({.rate = 0.5}, 1);
+  Process cycle(0);
+  Process busy(kAlways);
+  pool.join(cycle, 1);
+  pool.join(busy, 1);
+  constexpr double kTurn = 10.0 * kMillisecond;
+  bool asleep = true;
+  std::vector<const Sharer*> order;
+  pool.wait(busy, kTurn);
+  for (int turn = 0; turn < 2100; ++turn) {
+    if (turn == 2000) asleep = false;
+    if (turn % 2 == 0 && !cycle.queued()) pool.wait(cycle, kTurn);
+    while (pool.admit_first(kTurn, false) != 0) pool.earn(kMillisecond);
+    Sharer& admitted = cycle.in_pool_turn ? cycle : busy;
+    if (turn >= 2000) order.push_back(&admitted);
+    if (&admitted != &cycle || !asleep) pool.charge(admitted, static_cast<Nanos>(kTurn), false, kTurn);
+    pool.end_turn(admitted);
+    if (&admitted == &busy || !asleep) pool.wait(admitted, kTurn);
+  }
+  CHECK(std::count(order.begin(), order.end(), &busy) == doctest::Approx(50).epsilon(0.1));
+}
+
+TEST_CASE("fair share: weights that change are those that count from then on, whether it waits, runs, or sleeps") {
+  Simulation simulation({.rate = 0.5}, 0, 4);
+  std::vector<Process*> all;
+  for (const double demand : {kAlways, kAlways, kAlways, 0.0}) all.push_back(&simulation.add(demand));
+  simulation.run(5 * kSecond);
+  for (const int round : {1, 2, 3}) {
+    for (size_t i = 0; i < all.size(); ++i) simulation.reweigh(*all[i], static_cast<double>((i + static_cast<size_t>(round)) % 3 + 1));
+    simulation.run(137 * kMillisecond);
+  }
+  std::vector<Nanos> before;
+  for (const Process* process : all) before.push_back(process->spent);
+  simulation.run(20 * kSecond);
+  double weights = 0;
+  for (size_t i = 0; i < 3; ++i) weights += all[i]->weight;
+  for (size_t i = 0; i < 3; ++i) {
+    CHECK(static_cast<double>(all[i]->spent - before[i]) / (20.0 * kSecond) ==
+          doctest::Approx(0.5 * all[i]->weight / weights).epsilon(0.06));
+  }
+}
+
+TEST_CASE("fair share: a weight that changed is taken out as what it became") {
+  std::vector<FairShare::Queue::Entry> entries(1);
+  FairShare pool(entries.data());
+  pool.set({.rate = 0.5}, 0);
+  Process one(kAlways);
+  pool.join(one, 1);
+  const double turn = pool.turn_of(one, 1);
+  for (const bool in_turn : {false, true}) {
+    pool.reweigh(one, 1000);
+    pool.wait(one, turn);
+    if (in_turn) REQUIRE(pool.admit_first(kMillisecond, true) == 0);
+    pool.reweigh(one, 1);
+    if (in_turn) {
+      pool.end_turn(one);
+    } else {
+      pool.leave_queue(one);
+    }
+    CHECK(pool.turn_of(one, 1) == doctest::Approx(turn));
+  }
+}
+
+TEST_CASE("fair share: years of a CPU at the least weight do not overflow") {
+  std::vector<FairShare::Queue::Entry> entries(2);
+  FairShare pool(entries.data());
+  pool.set({.rate = 1}, 1);
+  Process old(kAlways);
+  Process young(kAlways);
+  constexpr double kTurn = 10.0 * kMillisecond;
+  pool.join(old, 0.001);
+  constexpr Nanos kDay = 24 * 3600 * kSecond;
+  for (int day = 0; day < 20 * 365; ++day) {
+    pool.charge(old, kDay, false, kTurn);
+    pool.earn(2 * kDay);
+  }
+  pool.wait(old, kTurn);
+  pool.join(young, 0.001);
+  pool.wait(young, kTurn);
+  CHECK(&pool.first() == &young);
+}
+
+TEST_CASE("fair share: one below its share goes on, though others have all that may run at once and it had a turn of its own before") {
+  std::vector<FairShare::Queue::Entry> entries(2);
+  FairShare pool(entries.data());
+  pool.set({.rate = 0.5}, 1);
+  Process modest(0);
+  Process busy(kAlways);
+  constexpr double kTurn = 1.0 * kMillisecond;
+  pool.join(modest, 1);
+  REQUIRE(pool.goes_on(modest, kTurn, 0, 0, FairShare::Work::kMuch));
+  REQUIRE(modest.in_pool_turn);
+  REQUIRE(pool.goes_on(modest, kTurn, 0, 20 * kMillisecond, FairShare::Work::kNone));  // it gives its slot back
+  pool.join(busy, 1);
+  for (int turn = 0; turn < 100; ++turn) {
+    pool.earn(2 * kMillisecond);
+    pool.wait(busy, kTurn);
+    REQUIRE(pool.admit_first(kTurn, true) == 0);
+    pool.charge(busy, static_cast<Nanos>(kTurn), false, kTurn);
+    if (turn < 99) pool.end_turn(busy);
+  }
+  pool.charge(modest, 100 * kMicrosecond, false, kTurn);
+  CHECK(pool.goes_on(modest, kTurn, 0, 0, FairShare::Work::kMuch));
+  CHECK(pool.in_turn() == 1);
 }

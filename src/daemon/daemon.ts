@@ -1,6 +1,4 @@
 /** The daemon: looks at what runs, decides, hobbles, and can say why. Without socket and command line: see src/control and src/cli. */
-import { readFile } from "node:fs/promises";
-import { uptime } from "node:os";
 import { setImmediate as pause } from "node:timers/promises";
 import { PidLists } from "../discovery/pid-lists.js";
 import { ProcSource } from "../discovery/proc.js";
@@ -14,16 +12,17 @@ import { type Configuration, loadConfiguration, type Notifier } from "../rules/c
 import { type Decisions, RuleEngine, type Turn, type World } from "../rules/engine.js";
 import type { Facts } from "../rules/facts.js";
 import type { Amount, Pressures } from "../rules/rule.js";
-import { severity } from "../rules/rule.js";
 import type { PoolSettings } from "../rules/schema.js";
 import type { EngineHistograms } from "../stats.js";
+import { bootId, epochOf, nowNs } from "./boot-clock.js";
 import { ConfigurationWatch } from "./configuration-watch.js";
 import { desiredTargets, type Want } from "./desired.js";
+import { FreshProcesses } from "./fresh-processes.js";
 import { Journal, type News } from "./journal.js";
 import { type Notification, Notifications } from "./notifications.js";
 import { Pools } from "./pools.js";
 import { readPressures } from "./pressure.js";
-import { QuotaKeeper, type QuotaVerdict } from "./quota-keeper.js";
+import { QuotaKeeper } from "./quota-keeper.js";
 import { reportOf } from "./reports.js";
 import { RuleCounts } from "./rule-counts.js";
 import { type SavedState, StateStore } from "./state-store.js";
@@ -40,6 +39,7 @@ import type {
   TargetReport,
 } from "./supervisor.js";
 import { type Entry, TargetBook, who } from "./target-book.js";
+import { addQuotaWants, type QuotaTerms, ruleWants } from "./wants.js";
 
 export interface DaemonOptions {
   readonly configuration: Configuration;
@@ -51,10 +51,6 @@ export interface DaemonOptions {
 /** How long decisions may keep the event loop at a time. */
 const goMs = 3;
 const processesInOneGo = 64;
-/** New processes that wait to be judged; the next scan finds those beyond. */
-const mostFresh = 1000;
-/** Rest after a look at new processes, as a multiple of its time. */
-const restedTimes = 9;
 /** State is written at most this often while only figures change. */
 const savedEveryMs = 10_000;
 
@@ -88,10 +84,13 @@ export class Daemon implements Supervisor {
   #turn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #unwatch: (() => void) | undefined;
-  /** Processes that have just started or called exec, and are yet to be judged. */
-  #fresh = new Set<number>();
-  #judging = false;
-  #restUntilMs = 0;
+  readonly #fresh = new FreshProcesses(async (take) => {
+    try {
+      await this.#inTurn(() => this.#judge(take()));
+    } catch (error) {
+      this.#warn(`judging new processes failed: ${(error as Error).message}`);
+    }
+  });
   readonly #warned = new Set<string>();
 
   private constructor({ configuration, statePath, version }: DaemonOptions) {
@@ -319,43 +318,26 @@ export class Daemon implements Supervisor {
 
   #watchProcesses(): void {
     if (this.#source.look === undefined) return;
-    const watch = watchProcesses((pids) => this.#judgeSoon(pids));
+    const watch = watchProcesses((pids) => {
+      if (this.#judgesNew()) this.#fresh.add(pids);
+    });
     if ("problem" in watch) this.#warn(`new processes are judged with the next scan only: process events cannot be had (${watch.problem})`);
     else this.#unwatch = watch.stop;
   }
 
-  /** What comes while others are being judged waits for its turn together. A host that forks without end takes a tenth of a CPU for it. */
-  #judgeSoon(pids: Iterable<number>): void {
-    if (this.#off !== null || (this.#configuration.ruleSet.rules.length === 0 && this.#quotas.empty)) return;
-    for (const pid of pids) if (this.#fresh.size < mostFresh) this.#fresh.add(pid);
-    if (this.#judging || this.#fresh.size === 0 || this.#closing !== undefined) return;
-    this.#judging = true;
-    setTimeout(() => void this.#judge(), Math.max(0, this.#restUntilMs - performance.now())).unref();
+  #judgesNew(): boolean {
+    return this.#closing === undefined && this.#off === null && (this.#configuration.ruleSet.rules.length > 0 || !this.#quotas.empty);
   }
 
-  async #judge(): Promise<void> {
-    try {
-      await this.#inTurn(() => this.#judgeFresh());
-    } catch (error) {
-      this.#warn(`judging new processes failed: ${(error as Error).message}`);
-    }
-    this.#judging = false;
-    this.#judgeSoon([]);
-  }
-
-  async #judgeFresh(): Promise<void> {
-    const startedMs = performance.now();
-    const pids = [...this.#fresh];
-    this.#fresh = new Set();
-    if (this.#closing !== undefined || this.#off !== null) return;
-    const found = (await this.#source.look?.(pids)) ?? [];
-    this.#restUntilMs = performance.now() + restedTimes * (performance.now() - startedMs);
+  async #judge(pids: readonly number[]): Promise<void> {
+    if (!this.#judgesNew()) return;
+    const found = await this.#fresh.looking(async () => (await this.#source.look?.(pids)) ?? []);
     const world = this.#world();
     const decisions = this.#engine.decide(found, world);
     this.#tellOfWatched(decisions.turns);
     const pools = new Map(this.#configuration.pools);
-    const wants = this.#ruleWants(decisions);
-    if (!this.#quotas.empty) this.#addQuotaWants(found, world, wants, pools);
+    const wants = ruleWants(decisions);
+    if (!this.#quotas.empty) addQuotaWants(found, this.#quotaTerms(world), wants, pools);
     if (wants.size === 0) return;
     this.#pools.keep(pools);
     this.#book.addNew(desiredTargets(wants, world.processes));
@@ -374,69 +356,20 @@ export class Daemon implements Supervisor {
     return decisions;
   }
 
-  /** The stricter of what a rule and quotas ask. Adds to `pools` those that accounts over their quota share. */
   #wants(world: World, decisions: Decisions, pools: Map<string, PoolSettings>): Map<number, Want> {
-    const wants = this.#ruleWants(decisions);
+    const wants = ruleWants(decisions);
     if (this.#quotas.empty) return wants;
     for (const { quota, key, from, to, usedCpuSeconds } of this.#quotas.scan(world.processes, this.#factsOf(world), Date.now())) {
       if (quota.mode !== "watch") continue;
       const reason = `${key} has used ${Math.round(usedCpuSeconds)} of ${quota.cpuSeconds} CPU seconds: tier ${from} to ${to}`;
       this.#journal.add({ kind: "watched", user: key, origin: "quota", by: quota.name, reason });
     }
-    this.#addQuotaWants(world.processes.values(), world, wants, pools);
+    addQuotaWants(world.processes.values(), this.#quotaTerms(world), wants, pools);
     return wants;
   }
 
-  #ruleWants({ wanted }: Decisions): Map<number, Want> {
-    const wants = new Map<number, Want>();
-    for (const [process, { rule, amount, tier, sinceNs, reason }] of wanted) {
-      const spread = rule.tree ? "tree" : rule.lists.length > 0 ? "listed" : "process";
-      const { name: by, notify } = rule;
-      wants.set(process.pid, {
-        process,
-        amount,
-        tier,
-        origin: "rule",
-        by,
-        reason,
-        sinceAt: epochOf(sinceNs),
-        untilAt: null,
-        notify,
-        spread,
-      });
-    }
-    return wants;
-  }
-
-  #addQuotaWants(processes: Iterable<ProcessInfo>, world: World, wants: Map<number, Want>, pools: Map<string, PoolSettings>): void {
-    const facts = this.#factsOf(world);
-    const nowMs = Date.now();
-    for (const process of processes) {
-      if (process.state === "Z") continue;
-      const verdicts = this.#quotas.verdicts(process, facts, nowMs);
-      if (verdicts.length === 0) this.#lifted.delete(process);
-      if (this.#lifted.has(process)) continue;
-      for (const verdict of verdicts) {
-        const { quota, tier, sinceMs, untilMs, reason } = verdict;
-        if (quota.mode === "watch") continue;
-        const amount = sharedAmount(verdict, pools);
-        const before = wants.get(process.pid);
-        if (before !== undefined && severity(before.amount, pools) <= severity(amount, pools)) continue;
-        const { name: by, notify } = quota;
-        wants.set(process.pid, {
-          process,
-          amount,
-          tier,
-          origin: "quota",
-          by,
-          reason,
-          sinceAt: sinceMs,
-          untilAt: untilMs,
-          notify,
-          spread: "process",
-        });
-      }
-    }
+  #quotaTerms(world: World): QuotaTerms {
+    return { quotas: this.#quotas, facts: this.#factsOf(world), lifted: this.#lifted, nowMs: Date.now() };
   }
 
   #world(): World {
@@ -593,33 +526,6 @@ export class Daemon implements Supervisor {
       this.#warnOnce("state", `quotas cannot be saved, and would be lost with a restart: ${(error as Error).message}`);
     }
   }
-}
-
-/** The limit of a quota is that of the account: all its processes share it. */
-function sharedAmount({ quota, key, amount }: QuotaVerdict, pools: Map<string, PoolSettings>): Amount {
-  const { run, limit, pool } = amount;
-  if (run !== undefined || pool !== undefined || limit === undefined) return amount;
-  const shared = `${quota.name}: ${key}`;
-  pools.set(shared, { limit });
-  return { pool: shared };
-}
-
-/** Time after boot, as start times of processes are told. */
-function nowNs(): number {
-  return uptime() * 1e9;
-}
-
-function epochOf(sinceBootNs: number): number {
-  return Math.round(Date.now() - (nowNs() - sinceBootNs) / 1e6);
-}
-
-let knownBootId: Promise<string> | undefined;
-function bootId(): Promise<string> {
-  knownBootId ??= readFile("/proc/sys/kernel/random/boot_id", "utf8").then(
-    (text) => text.trim(),
-    () => "",
-  );
-  return knownBootId;
 }
 
 function count({ ruleSet, quotas }: Configuration): string {

@@ -1,7 +1,6 @@
 /** Does a hobbler give back more than it takes? */
 import { availableParallelism } from "node:os";
 import { sleepSeconds } from "../../clock.js";
-import { inUsualPrecision } from "../../contestants/entrants.js";
 import type { Measurement } from "../../statistics/measurement.js";
 import { evaluateAll } from "../../statistics/measurement.js";
 import { type BenchLab, type BenchScenario, cycle, entrant, takeTurns } from "../bench-lab.js";
@@ -10,6 +9,9 @@ import { trial } from "../trial.js";
 
 /** Fewer than would fill the host by themselves when hobbled: 20 at 3.85 % are 0.77 CPUs. */
 const count = 20;
+
+/** One of each sort. */
+const compared = ["hobble", "hobble-limit", "hobble-freeze", "asyncio", "batched", "shell", "freezer-v2", "quota-v1", "quota-v2"];
 
 interface Beside {
   innocent: Measurement;
@@ -35,7 +37,7 @@ export const benefit: BenchScenario = {
   name: "benefit",
   about: "CPU given back to innocents for each CPU that the hobbler takes",
   async run(lab) {
-    const among = lab.entrants.filter((one) => one.means !== "nothing" && one.most >= count && one.as !== "pool" && inUsualPrecision(one));
+    const among = lab.entrants.filter(({ id }) => compared.includes(id));
     for (let round = 0; round < lab.effort.rounds; round++) {
       lab.log("benefit: nothing");
       const free = await beside(lab, "nothing");
