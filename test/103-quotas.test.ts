@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { CpuAccounting } from "../src/rules/accounting.js";
 import { readConfiguration } from "../src/rules/configuration.js";
-import { QuotaLedger } from "../src/rules/quota.js";
+import { type AccountState, QuotaLedger } from "../src/rules/quota.js";
 import { type MadeUp, madeUp } from "./helpers/made-up.js";
 
 const hour = 3_600_000;
@@ -126,11 +126,25 @@ test("a restart goes on where it was", () => {
   before.charge("a", 4000e9, midnight);
   before.settle(midnight);
   const after = ledger(`${daily}decay = "3h"\n`);
-  after.restore(JSON.parse(JSON.stringify(before.state())));
+  after.restore(JSON.parse(JSON.stringify(before.state())), midnight);
   expect(after.tierOf("a")).toBe(2);
   after.charge("a", 2000e9, midnight + hour);
   after.settle(midnight + hour);
   expect(after.tierOf("a")).toBe(3);
+});
+
+test("a window or tiers that became shorter do not keep what was counted by the longer", () => {
+  const hourly = ledger(`${daily.replace('"1d"', '"1h"')}decay = "3h"\n`);
+  hourly.charge("a", 9000e9, midnight);
+  hourly.settle(midnight);
+  const after = ledger(daily);
+  after.restore(JSON.parse(JSON.stringify(hourly.state())), midnight);
+  expect(after.standing("a", midnight).usedCpuSeconds).toBe(0);
+  after.charge("a", 10e9, midnight);
+  expect(after.standing("a", midnight).usedCpuSeconds).toBe(10);
+  const [account] = Object.values(hourly.state());
+  after.restore({ b: { ...(account as AccountState), tier: 99 } }, midnight);
+  expect(after.tierOf("b")).toBe(after.quota.tiers.length);
 });
 
 describe("what is charged", () => {
@@ -207,6 +221,24 @@ describe("what is charged", () => {
     shell.waitedNs = 10e9;
     expect(scan()).toEqual({});
   });
+
+  test.each(["the child first", "the parent first"])(
+    "a child and its parent that go between the same two scans count once: %s is known",
+    (order) => {
+      const shell = madeUp();
+      const [wrapper, worker] = [madeUp({ pid: 102, parentPid: 100 }), madeUp({ pid: 101, parentPid: 102 })];
+      const { processes, scan } = host(shell, ...(order === "the child first" ? [worker, wrapper] : [wrapper, worker]));
+      scan();
+      worker.cpuNs = 10e9;
+      expect(scan()).toEqual({ 101: 10 });
+      processes.delete(101);
+      processes.delete(102);
+      shell.waitedNs = 10e9;
+      expect(scan()).toEqual({});
+      shell.waitedNs = 12e9;
+      expect(scan()).toEqual({ 100: 2 });
+    },
+  );
 
   test("another process with the same PID begins anew", () => {
     const { processes, scan } = host(madeUp({ cpuNs: 5e9 }));

@@ -221,6 +221,31 @@ describe("by hand", () => {
     await expect(daemon.remove(sleeper.pid, root)).rejects.toMatchObject({ code: "ESRCH" });
   });
 
+  test("a rule takes over what a user asked for himself, and leaves an administrator's alone", async () => {
+    const mark = "both";
+    const user: Caller = { uid: 4242, user: "somebody", admin: false };
+    const [own, admins] = [await markedSleeper(mark), await markedSleeper(mark)];
+    const { daemon, decided, file } = await startDaemon('[daemon]\nscan = "200ms"\n');
+    await daemon.add(byHand(own.pid, { runNs: null, stopNs: null, limit: 4 }), { ...user, uid: process.getuid?.() ?? 0 });
+    await daemon.add(byHand(admins.pid, { runNs: null, stopNs: null, limit: 4, forNs: 3e9 }), root);
+    await writeFile(file, `[daemon]\nscan = "200ms"\n[[rule]]\nname = "r"\nmatch = { ${marked(mark)} }\nhobble = { limit = "5%" }\n`);
+    await decided("released", own.pid);
+    await until(() => daemon.target(own.pid)?.origin === "rule", "the rule has it");
+    expect(daemon.target(own.pid)).toMatchObject({ limit: 0.05, by: "r", byAdmin: null });
+    expect(daemon.target(admins.pid)).toMatchObject({ origin: "hand", limit: 4, untilAt: expect.any(Number) });
+    // When its time is over the rule has that one too.
+    await until(() => daemon.target(admins.pid)?.origin === "rule", "the rule has the other");
+  });
+
+  test("what has become another user's process is let go", async () => {
+    const { pid } = await startSleeper();
+    const { daemon, decided, decisions } = await startDaemon('[daemon]\nscan = "200ms"\n');
+    await daemon.add(byHand(pid), { uid: 4242, user: "somebody", admin: false });
+    await decided("released", pid);
+    expect(decisions("released", pid)).toMatchObject([{ reason: "it is no longer a process of somebody" }]);
+    expect(await runsOn(pid)).toBe(true);
+  });
+
   test("for a while", async () => {
     const sleeper = await startSleeper();
     const { daemon, decided } = await startDaemon('[daemon]\nscan = "200ms"\n');

@@ -1,11 +1,12 @@
 /** Where the table of what is stopped lies: a directory that others could get at is refused before anything is stopped. */
-import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { Herd } from "../bench/herd.js";
 import { Hobbler } from "../src/index.js";
 import { cliPath, hobble, run } from "./helpers/cli.js";
 import { newFolder } from "./helpers/folders.js";
-import { childrenOf, runsOn, start, startSleeper, stateOf, until } from "./helpers/processes.js";
+import { runsOn, start, startSleeper, stateOf, until } from "./helpers/processes.js";
 import { attach, startOwner, tablesIn } from "./helpers/safety.js";
 
 const asRoot = process.getuid?.() === 0;
@@ -58,20 +59,6 @@ describe("it is refused", () => {
   });
 });
 
-/** They die with their parent, also when they are stopped. */
-const manyChildren = `
-import ctypes, os
-die_with_parent = lambda: ctypes.CDLL(None).prctl(1, 9)
-r, w = os.pipe()
-for _ in range(4110):
-    if os.fork() == 0:
-        die_with_parent()
-        os.close(w)
-        os.read(r, 1)
-        os._exit(0)
-print("done", flush=True)
-os.wait()`;
-
 /** Hobbles in a mount namespace of its own, where the runtime directory is a file system of its own. */
 function hobbleOn(mount: string, pid: number, ...flags: string[]) {
   const folder = newFolder();
@@ -94,17 +81,16 @@ describe.runIf(asRoot)("a file system that is", () => {
 
   test("full later: what does not fit is not hobbled, what fits is, and all of it runs at the end", async () => {
     // Room for the first page and for 4,096 members, not for more.
-    const herd = await start(["python3", "-c", manyChildren]);
-    let output = "";
-    herd.child.stdout?.on("data", (text) => (output += text));
-    await until(() => output.includes("done"), "the herd is there");
-    const command = await hobbleOn("mode=700,size=300k", herd.pid, "--tree");
-    await until(() => stateOf(herd.pid) === "T", "the tree is stopped");
+    await using herd = await Herd.start({ count: 4110, kind: "idle", lifetimeSeconds: 60, shortestGapMs: 1, userId: undefined });
+    const [first = 0] = herd.pids;
+    const parent = Number(readFileSync(`/proc/${first}/stat`, "latin1").split(" ")[3]);
+    const command = await hobbleOn("mode=700,size=300k", parent, "--tree");
+    await until(() => stateOf(parent) === "T", "the tree is stopped");
     command.child.kill("SIGTERM");
     expect(await command.exit).toBe(0);
-    expect(childrenOf(herd.pid).filter((pid) => stateOf(pid) === "T")).toEqual([]);
-    expect(stateOf(herd.pid)).not.toBe("T");
-  });
+    expect(herd.pids.filter((pid) => stateOf(pid) === "T")).toEqual([]);
+    expect(stateOf(parent)).not.toBe("T");
+  }, 90_000);
 });
 
 test("an owner whose table is truncated or overwritten by others goes on, and resumes at its end", async () => {

@@ -97,6 +97,45 @@ describe("a limit", () => {
     expect(share).toBeGreaterThan(0.1);
   });
 
+  test("what a child had spent before does not count when it exits", async () => {
+    // A child that has worked for a second and a half, and another that goes on.
+    const { pid, child } = await start([
+      "sh",
+      "-c",
+      "while :; do :; done & first=$!; while :; do :; done & read line; kill -9 $first; wait $first; while :; do sleep 1; done",
+    ]);
+    await until(() => childrenOf(pid).length === 2, "both work");
+    const [first = 0] = childrenOf(pid);
+    await until(() => host().cpuTimeNs(first) > 1.5e9, "it has worked for a while");
+    const target = hobbler.add({ tree: pid }, { limit: "30%" });
+    await target.ready;
+    await sleep(1200);
+    child.stdin?.write("\n");
+    await until(() => !childrenOf(pid).includes(first), "it is gone");
+    await sleep(300);
+    const [second = 0] = childrenOf(pid);
+    expect(await shareOf([second], 3000)).toBeGreaterThan(0.1);
+  });
+
+  test("who waits for a turn runs when the one that has it is let go, or dies", async () => {
+    await using one = new Hobbler({ concurrency: 1 });
+    for (const way of ["released", "killed", "given other terms"]) {
+      const [first, second] = [await startBurner(), await startBurner()];
+      const long = one.add(first.pid, { run: "900ms", stop: "10ms" });
+      await until(() => (long.stats()?.signals ?? 0) > 1 && long.stats()?.state === "running", "it has the turn");
+      // In the same run window: the next could be an hour away.
+      long.update({ run: "1h", stop: "10ms" });
+      const waiter = one.add(second.pid, { run: "10ms", stop: "10ms" });
+      await until(() => waiter.stats()?.state === "waiting", "the other waits");
+      if (way === "released") await long.release();
+      else if (way === "killed") process.kill(first.pid, "SIGKILL");
+      else long.update({ run: null, limit: "1%" });
+      await until(() => (waiter.stats()?.cycles ?? 0) > 0, `it runs when the first was ${way}`);
+      await waiter.release();
+      await long.release();
+    }
+  });
+
   test("sends no signal to who stays below it", async () => {
     const idle = await startSleeper();
     const light = await start(["sh", "-c", "while :; do sleep 0.05; done"]);

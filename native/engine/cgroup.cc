@@ -106,6 +106,14 @@ bool is_cgroup(int directory, bool& unified) {
   return unified || filesystem.f_type == CGROUP_SUPER_MAGIC;
 }
 
+// Of the groups that are made for targets; the rest is who made it, and for which.
+constexpr std::string_view kOurs = "hobble-";
+
+bool belongs_to(int file, long only_user) {
+  struct stat status {};
+  return only_user < 0 || (fstat(file, &status) == 0 && static_cast<long>(status.st_uid) == only_user);
+}
+
 // The directory of a group that was known earlier, or an empty one and errno.
 UniqueFd find_again(const std::string& path, uint64_t inode, long only_user) {
   UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -281,14 +289,20 @@ int thaw_again(const std::string& path, uint64_t inode, bool dry_run, long only_
   if (!directory) return errno;
   if (dry_run) return 0;
   const UniqueFd unified(openat(directory.get(), "cgroup.freeze", O_WRONLY | O_CLOEXEC));
-  if (unified) return write_text(unified.get(), "0");
-  const UniqueFd legacy(openat(directory.get(), "freezer.state", O_WRONLY | O_CLOEXEC));
-  return legacy ? write_text(legacy.get(), "THAWED") : errno;
+  const UniqueFd legacy(unified ? -1 : openat(directory.get(), "freezer.state", O_WRONLY | O_CLOEXEC));
+  if (!unified && !legacy) return errno;
+  // Whom a group was handed over to does not own this file unless he may freeze it.
+  if (!belongs_to(unified ? unified.get() : legacy.get(), only_user)) return EPERM;
+  return unified ? write_text(unified.get(), "0") : write_text(legacy.get(), "THAWED");
 }
 
 int dismantle_again(const std::string& path, uint64_t inode, bool dry_run, long only_user) {
   const UniqueFd directory = find_again(path, inode, only_user);
   if (!directory) return errno;
+  // We move on a user's word only what he could move himself: out of a group that hobble made, into one that is his too.
+  const UniqueFd above(openat(directory.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const bool made_by_us = path.compare(path.rfind('/') + 1, kOurs.size(), kOurs) == 0;
+  if (only_user >= 0 && (!made_by_us || !above || !belongs_to(above.get(), only_user))) return EPERM;
   return dry_run ? 0 : empty_and_remove(directory.get(), path);
 }
 

@@ -44,7 +44,7 @@ Nanos Lane::serve_due(Nanos now) {
   for (int served = 0; now < options_.finish_at || finished_; ++served) {
     const Nanos deadline = heap_.next_deadline();
     if (deadline == kNever) break;
-    if (has_commands() && (deadline > now || served >= kServedAtOnce)) break;
+    if ((has_commands() || mode_wanted()) && (deadline > now || served >= kServedAtOnce)) break;
     if (deadline - margin_.tolerance() > now) {
       const Nanos gap = deadline - now;
       if (gap > std::max(spin_left_, margin_.cheap_gap())) break;
@@ -121,7 +121,7 @@ Nanos Lane::finish_stop(Target& target, Nanos now, Nanos after) {
   give_turn_back(target);
   TargetPool* const pool = target.allowance.pool;
   if (target.allowance.meters()) {
-    settle(target, now);
+    target.window_spent += settle(target, now);
     target.budget.end_window(now);
   }
   if (pool != nullptr) end_pool_turn(target);
@@ -166,7 +166,11 @@ Nanos Lane::begin_run(Target& target, Nanos deadline, Nanos now) {
     heap_.move(&target, target.start);
     return now;
   }
-  if (target.allowance.meters()) settle(target, now);
+  if (target.allowance.meters()) {
+    target.window_spent += settle(target, now);
+    target.idle_before = target.window_spent <= std::max(kIdleCpu, target.cycle.run / 100);
+    target.window_spent = 0;
+  }
   if (target.allowance.limit.rate > 0 && postpone_overspent(target, now)) return now;
   if (target.allowance.pool != nullptr) {
     heap_.remove(&target);

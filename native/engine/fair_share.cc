@@ -48,7 +48,7 @@ void FairShare::join(Sharer& sharer, double weight) const {
 
 void FairShare::reweigh(Sharer& sharer, double weight) {
   const double more = weight - std::exchange(sharer.weight, weight);
-  if (sharer.in_pool_turn || sharer.queued()) weights_ += more;
+  if (sharer.in_pool_turn || sharer.waits) weights_ += more;
 }
 
 // A credit for who was idle, so that it need not wait a whole round; but no more, or it could keep the others waiting for as long as it
@@ -77,10 +77,12 @@ double FairShare::turn_of(const Sharer& sharer, double pace) const {
 void FairShare::wait(Sharer& sharer, double turn) {
   limit_credit(sharer, turn);
   queue_.push(static_cast<Nanos>(sharer.virtual_time), &sharer);
+  sharer.waits = true;
   weights_ += sharer.weight;
 }
 
 void FairShare::leave_queue(Sharer& sharer) {
+  sharer.waits = false;
   queue_.remove(&sharer);
   weights_ -= sharer.weight;
 }

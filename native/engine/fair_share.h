@@ -28,6 +28,7 @@ struct Sharer : Timed {
   double virtual_time = 0;  // in kVirtualUnit
   double grant = 0;         // of the pool's tokens, for its turn
   bool in_pool_turn = false;
+  bool waits = false;
   bool has_slot = false;  // it counts among those of the pool that run at once
 };
 

@@ -73,7 +73,7 @@ Result<Recruits> Scout::recruit_cgroup(Record& record) {
 
   Recruits recruits;
   // v1 counts CPU time elsewhere, if at all.
-  const bool countable = record.spec.allowance.limit.rate == 0 || group.cpu_time() >= 0;
+  const bool countable = !record.spec.allowance.meters() || group.cpu_time() >= 0;
   if (record.spec.via != Via::kSignal && group.freezer() != Freezer::kNone && countable) {
     recruits.group = std::move(*opened);
     return recruits;
@@ -234,6 +234,8 @@ bool Scout::crowded(Record& record, size_t more) {
 bool Scout::freeze(Record& record) {
   if (record.retired || record.moving || record.ending || record.unfreezable || record.target->frozen_whole.get()) return false;
   if (record.spec.kind == TargetKind::kCgroup || record.spec.via == Via::kSignal || !can_make_groups()) return false;
+  // What somebody else stopped while we held it stays stopped.
+  if (options_.respect_foreign_stops) look_at(record);
   record.moving = record.freezing = true;
   post_to_lane(record, Command::Kind::kSeize);
   return true;
@@ -260,7 +262,7 @@ void Scout::finish_freeze(Record& record) {
   frozen->stopped = frozen->group->set_frozen(true) == 0;
   for (Member* member = target.members.last(); member != nullptr; member = target.members.last()) {
     target.members.remove(member);
-    resume(*member);
+    resume_ours(*member);
     retire_member(*member);
   }
   target.members = {};
@@ -302,10 +304,23 @@ void Scout::handle_evasion(Record& record) {
   record.evaded_then = evaded;
 }
 
+// Whom somebody else has stopped meanwhile stays stopped, and is no longer ours.
+void Scout::resume_ours(Member& member) const {
+  const bool foreign = options_.respect_foreign_stops && member.stopped && !member.restopped && !member.held.get() &&
+                       foreign_stop(member.process.pid()) == ForeignStop::kSignal;
+  if (!foreign) {
+    resume(member);
+    return;
+  }
+  member.stopped = false;
+  member.lease->resume_by.store(0, std::memory_order_release);
+}
+
 // Of a target that no lane has.
 void Scout::resume(Member& member) {
   if (!member.stopped) return;
-  if (!member.held.get()) member.process.send(SIGCONT);
+  // A debugger holds it, but would leave it stopped by us when it goes.
+  if (!member.held.get() || member.traced.get()) member.process.send(SIGCONT);
   member.stopped = false;
   member.lease->resume_by.store(0, std::memory_order_release);
 }
@@ -320,8 +335,8 @@ void Scout::dismantle_groups() {
         if (member->stopped) member->group->set_frozen(false);
         member->stopped = false;
         member->lease->resume_by.store(0, std::memory_order_release);
-      } else if (!options_.respect_foreign_stops || member->restopped || foreign_stop(member->process.pid()) != ForeignStop::kSignal) {
-        resume(*member);
+      } else {
+        resume_ours(*member);
       }
       member->group.reset();
     }

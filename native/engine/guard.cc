@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -41,6 +42,16 @@ void forget(pid_t pid) {
 
 UniqueFd copy_above(int fd) { return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, kLowestCopy)); }
 
+// A signal that comes meanwhile, to a thread that is JavaScript's, does not end it.
+int poll_patiently(pollfd& one) {
+  const Nanos until = monotonic_now() + kPatience;
+  for (;;) {
+    const Nanos left = std::max<Nanos>(until - monotonic_now(), 0);
+    const int ready = poll(&one, 1, static_cast<int>((left + kMillisecond - 1) / kMillisecond));
+    if (ready >= 0 || errno != EINTR) return ready;
+  }
+}
+
 }  // namespace
 
 bool is_own_guardian(pid_t pid) {
@@ -60,7 +71,7 @@ Guard::~Guard() {
 void Guard::wait_for_end() const {
   if (!handle_) return;
   pollfd gone{.fd = handle_.get(), .events = POLLIN, .revents = 0};
-  poll(&gone, 1, static_cast<int>(kPatience / kMillisecond));
+  poll_patiently(gone);
 }
 
 // Through its handle: where the program ignores SIGCHLD, the kernel collects it, and its PID may be another's.
@@ -80,7 +91,7 @@ std::optional<Error> Guard::start() {
   }
   pollfd end{.fd = ready.get(), .events = POLLIN, .revents = 0};
   std::array<char, 2> word{};
-  if (poll(&end, 1, static_cast<int>(kPatience / kMillisecond)) <= 0 || read(ready.get(), word.data(), word.size()) <= 0) {
+  if (poll_patiently(end) <= 0 || read(ready.get(), word.data(), word.size()) <= 0) {
     kill();
     return Error{Code::kUnsupported, 0, "the guardian " + options_.program + " started but does not work"};
   }

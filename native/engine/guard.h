@@ -20,6 +20,9 @@ struct GuardOptions {
   int priority = 0;     // SCHED_FIFO to ask for, 0 = none
 };
 
+// A guardian that dies is replaced at once; if that fails, again and again after this time.
+constexpr Nanos kGuardianRetry = 1 * kSecond;
+
 class Guard {
  public:
   Guard(const GuardOptions& options, LeaseTable& table) : options_(options), table_(table) {}

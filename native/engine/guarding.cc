@@ -4,13 +4,6 @@
 #include "engine/scout.h"
 
 namespace hobble {
-namespace {
-
-// A guardian that dies is replaced at once; if that fails, again and again after this time.
-constexpr Nanos kGuardianRetry = 1 * kSecond;
-
-}  // namespace
-
 void Scout::tell_unguarded(const Error& error) {
   events_.push({.type = Event::Type::kGuardian,
                 .code = code_name(error.code),

@@ -140,21 +140,27 @@ void Lane::run() {
     if (mode_reached_.load(std::memory_order_relaxed) == Mode::kClosed) break;
     const Nanos awake = monotonic_now();
     if (awake - kGuardianPatience > promised_) take_back(awake);
+    // While it is awake too, and if it had nothing to wake for: what is stopped from now on must not be forgotten if we are suspended.
+    promise_to_wake(awake + kGuardianPatience);
     obey_commands(kCommandsAtOnce);
+    // Not where the turn was given back: there we may be in the middle of something with another target.
+    if (std::exchange(turn_free_, false)) admit_waiting(monotonic_now());
     const Nanos now = serve_due(monotonic_now());
     if (now >= options_.finish_at && !finished_) {
       finished_ = true;
       leave_all(EndReason::kFinished);
       send_note(finished_note_, this);
     }
-    if (!has_commands() && mode_requested_.load(std::memory_order_relaxed) == mode_reached_.load(std::memory_order_relaxed)) wait(now);
+    if (!has_commands() && !mode_wanted() && !turn_free_) wait(now);
   }
   promise_to_wake(kNever);
   if (options_.mark != nullptr) pthread_mutex_unlock(&options_.mark->alive);
 }
 
 void Lane::wait(Nanos now) {
-  const Nanos deadline = waits_ > 0 ? std::min(heap_.next_deadline(), now + kWaitingPatience) : heap_.next_deadline();
+  // What waits, or was handed over stopped, is in no heap.
+  const bool others = waits_ > 0 || now < seized_until_;
+  const Nanos deadline = others ? std::min(heap_.next_deadline(), now + kWaitingPatience) : heap_.next_deadline();
   // While targets sleep nobody notices, and the spinning would be a quarter of what they cost. Limits are kept by CPU clocks: how punctual
   // a look is makes no difference to them.
   const bool punctual = !heap_.empty() && heap_.top()->sort == Timed::Sort::kTarget && static_cast<Target*>(heap_.top())->cyclic();
@@ -217,13 +223,16 @@ void Lane::obey_mode() {
     return;
   }
   const Nanos now = monotonic_now();
-  for (Target* target = targets_.first(); target != nullptr; target = decltype(targets_)::next(target)) {
+  for (Target* target = targets_.first(); target != nullptr;) {
+    Target* const next = decltype(targets_)::next(target);  // it may end
     if (wanted == Mode::kPaused) {
       yield_to_others(*target);
       pause(*target);
+      if (target->members.empty()) end_if_alone(*target);
     } else {
       unpause(*target, now);
     }
+    target = next;
   }
   mode_reached_.store(wanted, std::memory_order_release);
 }

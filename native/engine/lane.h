@@ -117,6 +117,8 @@ class Lane {
   // lane.cc: waiting, messages
   void wait(Nanos now);
   bool has_commands() const { return pending_ != nullptr || !commands_.empty(); }
+  // Somebody wants it paused, resumed or closed.
+  bool mode_wanted() const { return mode_requested_.load(std::memory_order_relaxed) != mode_reached_.load(std::memory_order_relaxed); }
   void arm(Nanos moment);
   void promise_to_wake(Nanos moment);
   void obey_mode();
@@ -225,6 +227,8 @@ class Lane {
   int cpus_ = 1;    // that this process, and so most probably its targets, may use
   int cap_ = 0;     // 0 = none
   bool cap_spares_idle_ = false;
+  Nanos seized_until_ = 0;
+  bool turn_free_ = false;   // who had it went: those that wait are in no heap, and nobody else would wake them
   int metering_ = 0;         // targets whose CPU clocks are read
   int running_ = 0;          // targets that count for the cap and are in their run window
   int waits_ = 0;            // targets that wait for their turn

@@ -134,6 +134,7 @@ void Lane::take_out(Target& target) {
   target.waiting_since.set(0);
   target.levels_stopped = 0;
   target.stopped_since.set(0);
+  turn_free_ = turn_free_ || target.has_turn;
   give_turn_back(target);
   if (target.metering) end_metering(target);
 }
@@ -232,6 +233,7 @@ void Lane::leave(Target& target, Note::Kind how, EndReason reason) {
 // Stopped, and handed over like that: what is to be moved into a cgroup must not fork meanwhile. The scout resumes it.
 void Lane::seize(Target& target, Nanos now) {
   target.resume_by.set(now + kSeized);
+  seized_until_ = now + kSeized;
   for (Member* member = target.members.first(); member != nullptr;) {
     Member* const next = decltype(target.members)::next(member);
     if (!member->held.get()) signal(*member, SIGSTOP);
@@ -308,13 +310,16 @@ Nanos Lane::lead(const Target& target) const {
 }
 
 void Lane::continue_members(Target& target, bool for_good) {
+  target.owes_continue = false;
   for (Member* member = target.members.last(); member != nullptr;) {
     Member* const previous = decltype(target.members)::previous(member);
     if (!member->stopped) {
       // nothing is owed
     } else if (!member->held.get() || (for_good && member->traced.get())) {
       signal(*member, SIGCONT);
-    } else if (!member->traced.get()) {
+    } else if (member->traced.get()) {
+      target.owes_continue = true;  // when the debugger goes, the kernel puts our stop in force again
+    } else {
       leave_to_others(*member);
     }
     member = previous;

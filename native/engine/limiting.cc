@@ -17,6 +17,9 @@ constexpr Nanos kLookShare = 20;
 constexpr Nanos kFarthestLook = 1 * kSecond;
 constexpr Nanos kIdleShare = 8;
 constexpr Nanos kNotYetIdle = 20 * kMillisecond;
+constexpr Nanos kBusyLook = 100 * kMillisecond;
+// One that has a turn under the cap, while others wait for one, and spends nothing for so long, gives it back.
+constexpr Nanos kIdleTurn = 10 * kMillisecond;
 // Looks that far away are put on a grid, on which about so many share a wake-up.
 constexpr Nanos kLongLook = 100 * kMillisecond;
 constexpr Nanos kLooksTogether = 100;
@@ -118,7 +121,8 @@ void Lane::count_gone(Member& member) const {
   if (!target.allowance.meters()) return;
   const Nanos clock = std::max(member.cpu_seen, member.cpu());
   if (target.metering) target.spent_by_gone += clock - member.cpu_seen;
-  target.gone_cpu.add(clock - member.cpu_base);
+  member.gone_counted = clock - member.cpu_base;
+  target.gone_cpu.add(member.gone_counted);
 }
 
 Nanos Lane::serve_limited(Target& target, Nanos now) {
@@ -136,6 +140,12 @@ Nanos Lane::serve_limited(Target& target, Nanos now) {
 }
 
 Nanos Lane::look_at_spending(Target& target, Nanos spent, Nanos elapsed, Nanos now) {
+  if (target.owes_continue && target.levels_stopped == 0) continue_members(target, false);
+  // Others are stopped until it gives its turn back, and one that has nothing to do would never be stopped for that.
+  if (target.has_turn && now - target.busy_at - tick_ >= kIdleTurn) {
+    give_turn_back(target);
+    turn_free_ = true;
+  }
   const bool exhausted = target.budget.exhausted(now);
   if (target.levels_stopped == 0) {
     if (!exhausted && (target.allowance.pool == nullptr || goes_on_in_pool(target, spent, elapsed, now))) {
@@ -233,7 +243,10 @@ Nanos Lane::next_look(const Target& target, Nanos now) const {
   const Nanos idle = (now - target.busy_at - kNotYetIdle) / kIdleShare;
   Nanos interval = target.budget.until_exhausted(now);
   if (target.allowance.pool != nullptr) interval = std::min(interval, next_pool_look(target, now));
+  // Many threads may wake up before the next look, whatever the pace was.
+  if (idle <= 0) interval = std::min(interval, kBusyLook);
   interval = std::max(std::max(interval, idle), least);
+  if (target.has_turn && !waiting_.empty()) interval = std::min(interval, kIdleTurn);
   return interval < kLongLook ? now + interval : now + share_wake_up(target, std::min(interval, kFarthestLook), now);
 }
 
@@ -248,9 +261,13 @@ Nanos Lane::share_wake_up(const Target& target, Nanos interval, Nanos now) const
 
 // A cycle that leaves idle targets alone: its run window is over, and it did not use it. The next look is at the end of the next one.
 bool Lane::spares_idle(Target& target, Nanos now) {
+  if (target.owes_continue) return false;
   const Nanos elapsed = now - target.settled;
   const Nanos spent = settle(target, now);
-  if (spent > std::max(kIdleCpu, elapsed / 100)) return false;
+  target.window_spent += spent;
+  // The clock of one that runs may be a tick old. That of one that was stopped is exact, so the window before tells.
+  const bool blind = elapsed < 2 * tick_ && !target.idle_before;
+  if (blind || spent > std::max(kIdleCpu, elapsed / 100)) return false;
   if (!target.members.empty()) note_ready(target);
   const int stretch = stretch_.load(std::memory_order_relaxed);
   const Nanos run = target.cycle.run * stretch;

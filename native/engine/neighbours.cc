@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "engine/runtime_dir.h"
@@ -42,9 +43,14 @@ void Neighbours::read(const std::vector<std::string>& directories, const std::st
       const long user = table_speaks_for(directory.get(), status);
       for (const LeaseEntry& entry : leases->entries) {
         if (!entry.group.empty()) {
-          groups_[entry.identity.inode] = leases->owner.pid;
+          struct stat group {};
+          const bool his = user < 0 || (stat(entry.group.c_str(), &group) == 0 && static_cast<long>(group.st_uid) == user);
+          if (his) groups_[entry.identity.inode] = leases->owner.pid;
           continue;
         }
+        // A user's table does not hide what another one says with more right.
+        const auto other = claims_.find(entry.identity.pid);
+        if (other != claims_.end() && may_speak_of(other->second.user, entry.identity.pid)) continue;
         claims_[entry.identity.pid] = {.identity = entry.identity, .owner = leases->owner.pid, .user = user};
       }
     }

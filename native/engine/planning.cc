@@ -219,7 +219,11 @@ void Scout::hand_over(Record& record, LaneName to) {
   for (Member* member = chain; member != nullptr; member = member->siblings.next) lanes_[to]->watch_exit(member);
   lanes_[to]->prepare_for(records_.size() + TargetPool::kMost + 1);
   post_to_lane(record, Command::Kind::kAdd, chain);
-  if (record.release_asked) post_to_lane(record, Command::Kind::kRemove);
+  if (record.release_asked) {
+    post_to_lane(record, Command::Kind::kRemove);
+  } else if (record.followed) {
+    read_record(record, true);  // who was born meanwhile
+  }
   end_if_empty(record.target->id.get());
 }
 

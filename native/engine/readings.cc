@@ -78,6 +78,7 @@ void Scout::find_level(Member& member, pid_t parent_pid) {
   const auto found = by_pid_.find(parent_pid);
   if (found == by_pid_.end() || found->second->target != member.target) return;
   Member& parent = *found->second;
+  member.parent = parent_pid;
   member.level = std::min(parent.level + 1, kDeepestLevel);
   member.lease->level.store(member.level, std::memory_order_relaxed);
   if (parent.state_file) return;
@@ -122,16 +123,32 @@ void Scout::read_record(Record& record, bool full) {
 // than the parent.
 void Scout::count_missed(Record& record) {
   Target& target = *record.target;
+  const bool fresh = record.metering_periods != target.metering_periods.get();
   Nanos missed = 0;
-  for (const Member* member : record.members) missed += member->children_cpu - member->children_base;
+  for (Member* member : record.members) {
+    // What was spent while nothing counted must not be found later.
+    if (fresh) read_children_cpu(*member);
+    missed += member->children_cpu - member->children_base;
+  }
   missed -= target.gone_cpu.get();
-  if (record.metering_periods != target.metering_periods.get()) {
+  if (fresh) {
     record.metering_periods = target.metering_periods.get();
     record.missed_offset = missed - target.missed.get();
   }
   missed -= record.missed_offset;
   const Nanos lower = std::min(missed, std::exchange(record.missed_before, missed));
   if (lower > target.missed.get()) target.missed.set(lower);
+}
+
+// A member has exited, and with it what its children had spent leaves the sum above. If its parent is a member too, that one's children
+// have spent by now what it and its own children ever did: of that, what came before they were members does not count. Else nobody here
+// is told of it, and what was counted of it does not stand against what others miss.
+void Scout::balance_exit(Record& record, const Member& member) const {
+  if (member.group || !member.process.gone()) return;
+  const auto parent = by_pid_.find(member.parent);
+  const bool collected = parent != by_pid_.end() && parent->second->target == member.target;
+  record.missed_offset +=
+      collected ? member.cpu_base + member.children_base : -(member.gone_counted + member.children_cpu - member.children_base);
 }
 
 std::vector<Found> Scout::find_new_members(Record& record, bool full) {
@@ -167,7 +184,9 @@ std::vector<Found> Scout::find_new_members(Record& record, bool full) {
   }
   if (record.spec.adopt_orphans) take(find_orphans(record.spec.identity.pid, options_.method, protection_, skip));
   if (group != 0 && full) take(find_group(group, options_.method, protection_, skip));
-  for (size_t i = 0; i < all.size(); ++i) take(find_children(all[i].process.pid(), group, options_.method, protection_, skip));
+  // Not farther than it takes to see that they are too many: whoever forks on and on would lead us on and on.
+  for (size_t i = 0; i < all.size() && record.members.size() + all.size() <= options_.most_members; ++i)
+    take(find_children(all[i].process.pid(), group, options_.method, protection_, skip));
   return all;
 }
 

@@ -73,11 +73,18 @@ Result<UniqueFd> open_runtime_directory(const std::string& path) {
 
 std::vector<std::string> visible_runtime_directories(const std::string& own) {
   std::vector<std::string> found{own};
-  if (geteuid() != 0) return found;
   const auto add = [&](const std::string& path) {
     struct stat status {};
-    if (path != own && lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) found.push_back(path);
+    if (path == own || lstat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return;
+    if (geteuid() == 0 || status.st_uid == geteuid()) found.push_back(path);
   };
+  if (geteuid() != 0) {
+    // Of a login session and without one: cron and su do not set what the session sets.
+    const std::string user = std::to_string(geteuid());
+    add("/run/user/" + user + "/hobble");
+    add("/dev/shm/hobble-" + user);
+    return found;
+  }
   add("/run/hobble");
   const auto look_in = [&](const char* parent, const char* prefix, const char* suffix) {
     const UniqueFd directory(open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC));

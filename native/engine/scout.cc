@@ -69,6 +69,8 @@ std::optional<Error> Scout::start() {
     if (auto error = guard_->start()) {
       if (options_.guard.mode == GuardMode::kRequire) return error;
       tell_unguarded(*error);
+      guardians_failed_ = 1;
+      next_guardian_ = monotonic_now() + kGuardianRetry;
     }
     guardian_pid_.set(guard_->pid());
   }
@@ -313,6 +315,16 @@ void Scout::update(const Request& request) {
   const auto found = records_.find(request.target);
   if (found == records_.end() || found->second->retired) return;
   Record& record = *found->second;
+  if (request.spec.allowance.meters() && record.target->frozen_whole.get() && !record.members.empty() && record.members.back()->cpu() < 0) {
+    events_.push(
+        {.type = Event::Type::kOverload,
+         .code = "cpu",
+         .message =
+             name_of(record.spec) +
+             " is frozen by cgroup v1, where nobody counts its CPU time: it can have no limit, pool or spareIdle; the old terms stay",
+         .stretch = rates_.stretch.get()});
+    return;
+  }
   if (!admit(record, request.spec.cycle, record.members.size())) {
     events_.push({.type = Event::Type::kOverload,
                   .code = "cpu",

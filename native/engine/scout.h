@@ -194,12 +194,14 @@ class Scout {
   std::vector<Found> find_new_members(Record& record, bool full);
   void read_record(Record& record, bool full);
   static void count_missed(Record& record);
+  void balance_exit(Record& record, const Member& member) const;
   void append_members(Record& record, std::vector<Found> found);
   bool crowded(Record& record, size_t more);
   // births.cc: children of members
   void hear_of_births();
   void watch_children(const Member& member);
   void handle_births();
+  static bool takes_children(const Record& record);
   void remember(pid_t pid, uint64_t target);
   void forget_ghosts(Nanos now);
   uint64_t owner_of_child(const Birth& birth, const std::unordered_map<pid_t, uint64_t>& owners) const;
@@ -217,6 +219,7 @@ class Scout {
   bool freeze(Record& record);
   void finish_freeze(Record& record);
   void handle_evasion(Record& record);
+  void resume_ours(Member& member) const;
   static void resume(Member& member);
   // foreign_stops.cc: what others stopped
   void watch_for_foreign_stops(const Record& record, Nanos now);

@@ -92,10 +92,12 @@ struct Member {
   Nanos cpu_still = 0;     // its CPU clock when it was seen to be stopped, or was looked at since
   Nanos cpu_seen = 0;      // its CPU clock when last read, for a limit; set by the scout for the first
   Nanos cpu_base = 0;      // and when it became a member: 0 if it was born in its target
+  Nanos gone_counted = 0;  // what was counted of it when it exited
   int error = 0;           // errno of the signal that failed for good
   Note retired{.kind = Note::Kind::kMemberRetired};
 
   // The scout's.
+  pid_t parent = 0;  // if that was a member when it became one
   UniqueFd state_file;
   UniqueFd status_file;  // /proc/PID/status, of some members: for looks
   Nanos cpu_at_add = 0;
@@ -120,6 +122,8 @@ struct alignas(64) Target : Sharer {
   bool stops_noted = false;
   uint8_t slow_in_a_row = 0;  // SIGCONTs that took so long that they make others late
   bool retiring = false;
+  bool owes_continue = false;   // it runs, but for members that a debugger held when it was resumed
+  bool idle_before = false;     // it hardly used the run window before its last stop
   bool settled_down = false;    // in this stop window: its SIGSTOPs have surely arrived
   bool restops_allowed = true;  // set by the scout before the lane has it
   uint8_t proofs = 0;           // looks at which it ran although it had been stopped
@@ -127,6 +131,7 @@ struct alignas(64) Target : Sharer {
   int levels_stopped = 0;       // of a stop that is under way: the levels above this one have been sent SIGSTOP
   int idle_in_a_row = 0;        // run windows in which it hardly used the CPU
   Cycle cycle;
+  Nanos window_spent = 0;    // by a target that is metered, since its last SIGCONT
   Nanos offset = 0;          // of its phase as planned
   Nanos phase_now = 0;       // the phase it has: that of its group, while targets sleep
   Nanos group = 0;           // length of its group; 0 = none

@@ -405,6 +405,14 @@ TEST_CASE("fair share: a weight that changed is taken out as what it became") {
   Process one(kAlways);
   pool.join(one, 1);
   const double turn = pool.turn_of(one, 1);
+  // It runs without a turn, and is in another heap.
+  std::vector<FairShare::Queue::Entry> other_entries(1);
+  FairShare::Queue other(other_entries.data());
+  other.push(0, &one);
+  pool.reweigh(one, 1000);
+  other.remove(&one);
+  pool.reweigh(one, 1);
+  CHECK(pool.turn_of(one, 1) == doctest::Approx(turn));
   for (const bool in_turn : {false, true}) {
     pool.reweigh(one, 1000);
     pool.wait(one, turn);

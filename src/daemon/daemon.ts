@@ -184,7 +184,9 @@ export class Daemon implements Supervisor {
   async remove(pid: number, caller: Caller): Promise<void> {
     const entry = this.#book.of(pid);
     if (entry === undefined) throw new HobbleError("ESRCH", `process ${pid} is not a target`, { pid });
-    for (const process of this.#membersOf(entry)) {
+    // Who lifts what he asked for himself is not let off by rules and quotas for that.
+    const pardons = caller.admin || entry.origin !== "hand";
+    for (const process of pardons ? this.#membersOf(entry) : []) {
       this.#engine.pardon(process, nowNs());
       this.#lifted.add(process);
     }
@@ -339,7 +341,7 @@ export class Daemon implements Supervisor {
     const wants = ruleWants(decisions);
     if (!this.#quotas.empty) addQuotaWants(found, this.#quotaTerms(world), wants, pools);
     if (wants.size === 0) return;
-    this.#pools.keep(pools);
+    this.#pools.add(pools);
     this.#book.addNew(desiredTargets(wants, world.processes));
   }
 
@@ -406,10 +408,19 @@ export class Daemon implements Supervisor {
   }
 
   async #endWhatIsOver(): Promise<void> {
-    const over = [...this.#book.entries.values()].filter(
-      ({ origin, untilAt }) => origin === "hand" && untilAt !== null && untilAt <= Date.now(),
-    );
-    await Promise.all(over.map((entry) => this.#book.release(entry, "its time is over")));
+    const byHand = [...this.#book.entries.values()].filter(({ origin, leaving }) => origin === "hand" && leaving === undefined);
+    const over = byHand.filter(({ untilAt }) => untilAt !== null && untilAt <= Date.now());
+    // It has become another user's, by a program with the setuid bit: whoever asked could not have asked for that.
+    const strange = byHand.filter((entry) => !over.includes(entry) && entry.byAdmin === false && this.#uidOf(entry) !== entry.byUid);
+    await Promise.all([
+      ...over.map((entry) => this.#book.release(entry, "its time is over")),
+      ...strange.map((entry) => this.#book.release(entry, `it is no longer a process of ${entry.by}`)),
+    ]);
+  }
+
+  /** As the last scan saw it. */
+  #uidOf({ process, byUid }: Entry): number | null {
+    return this.#source.processes.get(process.pid)?.uid ?? byUid;
   }
 
   #tellOfWatched(turns: readonly Turn[]): void {
@@ -452,8 +463,9 @@ export class Daemon implements Supervisor {
     const unchanged = { rules: ruleSet.rules.length, quotas: quotas.length };
     if (file === null)
       return { applied: false, problems: [{ file: "", line: null, column: null, message: "there is no file" }], ...unchanged };
-    const { configuration, problems } = await loadConfiguration(file);
+    // Before it is read: what changes meanwhile is seen with the next look.
     await this.#watch?.note();
+    const { configuration, problems } = await loadConfiguration(file);
     if (configuration === undefined) {
       this.#journal.add({
         kind: "warning",

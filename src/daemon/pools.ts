@@ -17,6 +17,11 @@ export class Pools {
       this.#hobbler.pools.get(name)?.close();
       this.#made.delete(name);
     }
+    this.add(wanted);
+  }
+
+  /** Makes and changes pools, so that there are these too. */
+  add(wanted: ReadonlyMap<string, PoolSettings>): void {
     for (const [name, { limit, concurrency }] of wanted) {
       const before = this.#made.get(name);
       if (before !== undefined && before.limit === limit && before.concurrency === concurrency) continue;

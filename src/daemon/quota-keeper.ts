@@ -22,24 +22,26 @@ export interface QuotaNews extends TierChange {
 }
 
 export class QuotaKeeper {
-  readonly #accounting = new CpuAccounting();
+  #accounting = new CpuAccounting();
   #ledgers: QuotaLedger[] = [];
   /** Of quotas that are not configured now, but may be again. */
   #parked: Record<string, Record<string, AccountState>> = {};
 
   /** Takes other quotas; what is on the account of one of the same name stays. */
-  replace(quotas: readonly Quota[]): void {
+  replace(quotas: readonly Quota[], nowMs = Date.now()): void {
+    // What is spent while there are none is nobody's debt when there are some again.
+    if (quotas.length === 0) this.#accounting = new CpuAccounting();
     for (const ledger of this.#ledgers) this.#parked[ledger.quota.name] = ledger.state();
     this.#ledgers = quotas.map((quota) => {
       const ledger = new QuotaLedger(quota);
-      ledger.restore(this.#parked[quota.name] ?? {});
+      ledger.restore(this.#parked[quota.name] ?? {}, nowMs);
       delete this.#parked[quota.name];
       return ledger;
     });
   }
 
-  restore(quotas: Record<string, Record<string, AccountState>>, counted: readonly CountedState[]): void {
-    for (const ledger of this.#ledgers) ledger.restore(quotas[ledger.quota.name] ?? {});
+  restore(quotas: Record<string, Record<string, AccountState>>, counted: readonly CountedState[], nowMs = Date.now()): void {
+    for (const ledger of this.#ledgers) ledger.restore(quotas[ledger.quota.name] ?? {}, nowMs);
     this.#accounting.restore(counted);
   }
 

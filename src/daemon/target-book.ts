@@ -92,13 +92,19 @@ export class TargetBook {
     return this.#refused.get(process);
   }
 
-  /** Makes the targets of rules and quotas what is desired. `reasons`: why a process is let go, by PID. Targets by hand are left alone. */
+  /** Makes the targets of rules and quotas what is desired. `reasons`: why a process is let go, by PID. Targets by an administrator's hand are left alone. */
   async reconcile({ targets, covered }: DesiredTargets, reasons: ReadonlyMap<number, string>): Promise<void> {
     this.#covered = covered;
     const released: Promise<void>[] = [];
     for (const entry of this.#entries.values()) {
-      if (entry.origin === "hand" || entry.leaving !== undefined) continue;
+      if (entry.leaving !== undefined) continue;
       const desired = targets.get(entry.process.pid);
+      if (entry.origin === "hand") {
+        // Else whoever limits his own process to much could lift from it what a rule makes of that.
+        const takenOver = desired?.process === entry.process && entry.byAdmin === false;
+        if (takenOver) released.push(this.release(entry, `${desired.by} takes it over`));
+        continue;
+      }
       if (desired !== undefined && desired.process === entry.process && desired.kind === entry.kind && desired.by === entry.by) continue;
       const asTree = desired?.process === entry.process || covered.has(entry.process.pid);
       const reason =
@@ -113,7 +119,9 @@ export class TargetBook {
       for (const desired of targets.values()) {
         if (desired.kind !== kind) continue;
         const entry = this.#entries.get(desired.process.pid);
-        if (entry !== undefined) this.#adjust(entry, desired);
+        // What an administrator asked for by hand holds until it is over: no rule changes it.
+        if (entry !== undefined && entry.origin !== "hand") this.#adjust(entry, desired);
+        else if (entry !== undefined) continue;
         else if (this.#mayTry(desired.process)) {
           this.#add(desired);
           if (++added % addsInOneGo === 0) await pause();

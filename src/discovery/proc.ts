@@ -44,6 +44,11 @@ export class ProcSource implements ProcessSource {
 
   /** Reads these processes anew, and nothing else: for those that have just started or called exec. */
   async look(pids: readonly number[]): Promise<ProcessInfo[]> {
+    if (this.#fresh) {
+      // A new scanner tells what has changed since it first looked: its first look has to be at all of them.
+      await this.list();
+      return pids.flatMap((pid) => this.#table.entries.get(pid) ?? []);
+    }
     return this.#inTurn((scanner) => scanner.look(Int32Array.from(pids)), false);
   }
 

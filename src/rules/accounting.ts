@@ -44,12 +44,7 @@ export class CpuAccounting {
 
   /** Calls `charge` for everyone who has spent something. What ran before the very first scan is on nobody's account. */
   scan(processes: ReadonlyMap<number, ProcessInfo>, nowNs: number, charge: (process: ProcessInfo, cpuNs: number) => void): void {
-    for (const [pid, counted] of this.#counted) {
-      if (processes.get(pid) === counted.process) continue;
-      this.#counted.delete(pid);
-      this.#credits.delete(pid);
-      this.#credit(counted, nowNs);
-    }
+    this.#creditGone(processes, nowNs);
     for (const process of processes.values()) {
       if (process.cpuNs < 0) continue;
       const counted = this.#counted.get(process.pid) ?? this.#begin(process);
@@ -78,9 +73,17 @@ export class CpuAccounting {
     return counted;
   }
 
-  #credit({ parentPid, cpuNs, waitedNs }: Counted, nowNs: number): void {
-    const before = this.#credits.get(parentPid)?.ns ?? 0;
-    this.#credits.set(parentPid, { ns: before + cpuNs + waitedNs, untilNs: nowNs + creditKeptNs });
+  /** To whoever waits for them, which is an ancestor where several generations went at once; with what they were credited with themselves. */
+  #creditGone(processes: ReadonlyMap<number, ProcessInfo>, nowNs: number): void {
+    const gone = new Map([...this.#counted].filter(([pid, { process }]) => processes.get(pid) !== process));
+    for (const pid of gone.keys()) this.#counted.delete(pid);
+    for (const [pid, { parentPid, cpuNs, waitedNs }] of gone) {
+      let heir = parentPid;
+      for (let steps = gone.size; steps > 0 && gone.has(heir); steps--) heir = gone.get(heir)?.parentPid ?? 0;
+      const ns = cpuNs + waitedNs + (this.#credits.get(pid)?.ns ?? 0);
+      this.#credits.delete(pid);
+      this.#credits.set(heir, { ns: (this.#credits.get(heir)?.ns ?? 0) + ns, untilNs: nowNs + creditKeptNs });
+    }
   }
 
   /** The kernel tells the time of children in ticks of 10 ms: what is left over of a credit must not be charged to them again. */

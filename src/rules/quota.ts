@@ -164,8 +164,16 @@ export class QuotaLedger {
     return Object.fromEntries(this.#accounts);
   }
 
-  restore(state: Readonly<Record<string, AccountState>>): void {
-    for (const [key, account] of Object.entries(state)) this.#accounts.set(key, structuredClone(account));
+  /** @param state of the same quota, whose window and tiers may have been others then. */
+  restore(state: Readonly<Record<string, AccountState>>, nowMs: number): void {
+    const present = this.#partAt(nowMs);
+    for (const [key, saved] of Object.entries(state)) {
+      const account = structuredClone(saved);
+      // Parts are numbered by their length: those of a longer window, or of a clock that was ahead, would never fall out.
+      account.parts = account.parts.filter(([part]) => part <= present);
+      account.tier = Math.min(account.tier, this.quota.tiers.length);
+      this.#accounts.set(key, account);
+    }
   }
 
   #judge(key: string, account: AccountState, used: number, nowMs: number): void {

@@ -64,6 +64,7 @@ export class Trial {
     else if (throttled === false) force.unthrottledSinceNs ??= facts.nowNs;
     if (this.failed !== undefined) return `it does not meet ${this.failed.text} any more`;
     const { recover } = rule;
+    if (rule.when !== undefined && !pressed) return "others do not have to wait any more";
     if (recover === undefined) return pressed ? undefined : "others do not have to wait any more";
     const heldNs = facts.nowNs - force.sinceNs;
     if (heldNs < recover.afterNs) return undefined;
