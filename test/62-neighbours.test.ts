@@ -1,10 +1,13 @@
 /** A process has one hobbler: a second is refused, and told who the first is. */
-import { expect, test } from "vitest";
-import { Hobbler } from "../src/index.js";
-import { hobble } from "./helpers/cli.js";
+import { rmSync } from "node:fs";
+import { afterAll, describe, expect, test } from "vitest";
+import { type HobbleError, Hobbler } from "../src/index.js";
+import { host } from "../src/native.js";
+import { cliPath, hobble } from "./helpers/cli.js";
 import { newFolder } from "./helpers/folders.js";
-import { runsOn, startSleeper, stateOf, until } from "./helpers/processes.js";
+import { end, runsOn, startSleeper, stateOf, until } from "./helpers/processes.js";
 import { kill, killWithGuardian, longStop, startOwner } from "./helpers/safety.js";
+import { isRoot, makeUser, startAs } from "./helpers/users.js";
 
 test("a second command is refused and names the first", async () => {
   const first = await startOwner(newFolder());
@@ -48,4 +51,25 @@ test("a child that another hobbles is left out of the tree", async () => {
   expect(child.exitCode).toBeNull();
   kill(first.pid);
   await until(() => stateOf(first.held) !== "T", "it runs");
+});
+
+describe.runIf(isRoot)("a hobble that cannot see the first", () => {
+  const student = makeUser(`hobble-n${process.pid}`);
+  afterAll(() => rmSync(`/dev/shm/hobble-${student.uid}`, { recursive: true, force: true }));
+
+  test("and is there all the same gets its process: the first lets go, and it does not stay stopped between the two", async () => {
+    await using first = new Hobbler();
+    const { pid } = await startAs(student.name, ["sh", "-c", "while :; do :; done"]);
+    const target = first.add(pid, { run: "7ms", stop: "13ms" });
+    await target.ready;
+    const errors: HobbleError[] = [];
+    first.on("error", ({ error }) => errors.push(error));
+    const second = await startAs(student.name, [process.execPath, cliPath, "attach", String(pid), "--run", "5ms", "--stop", "11ms"]);
+    await until(() => errors.length > 0, "the first lets go");
+    expect(errors[0]).toMatchObject({ code: "ERR_BUSY", pid, message: expect.stringContaining("did not see us") });
+    const before = host().cpuTimeNs(pid);
+    await until(() => host().cpuTimeNs(pid) > before + 100e6, "it runs");
+    await end(second);
+    expect(await runsOn(pid)).toBe(true);
+  });
 });

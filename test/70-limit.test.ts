@@ -99,10 +99,11 @@ describe("a limit", () => {
 
   test("what a child had spent before does not count when it exits", async () => {
     // A child that has worked for a second and a half, and another that goes on.
+    const works = "setpriv --pdeathsig KILL -- sh -c 'while :; do :; done' &";
     const { pid, child } = await start([
       "sh",
       "-c",
-      "while :; do :; done & first=$!; while :; do :; done & read line; kill -9 $first; wait $first; while :; do sleep 1; done",
+      `${works} first=$!; ${works} read line; kill -9 $first; wait $first; while :; do sleep 1; done`,
     ]);
     await until(() => childrenOf(pid).length === 2, "both work");
     const [first = 0] = childrenOf(pid);

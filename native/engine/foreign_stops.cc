@@ -5,7 +5,9 @@
 // until it runs again. While there is time to spare there is a second look at the end of the run window, which keeps our SIGSTOP from a
 // debugger.
 #include <algorithm>
+#include <csignal>
 
+#include "engine/runtime_dir.h"
 #include "engine/scout.h"
 
 namespace hobble {
@@ -59,6 +61,7 @@ void Scout::look_for_foreign_stops(Nanos now) {
     if (found == records_.end() || found->second->retired) continue;
     Record& record = *found->second;
     look_at(record);
+    yield_to_neighbours(record);
     if (record.spec.cycle.run == 0 && !stops_now_and_then(*record.target, monotonic_now())) {
       record.target->watched.set(false);
       continue;
@@ -78,6 +81,33 @@ void Scout::look_at(Record& record) {
   looks_done_.add(looks);
   const Nanos cost = std::min((read_clock(CLOCK_THREAD_CPUTIME_ID) - began) / looks, 50 * kMicrosecond);
   look_cost_ += (cost - look_cost_) / 16;
+}
+
+// What looks like an operator's stop may be that of another hobble, which did not see our table when it began, a user's that of root's. It
+// takes our stops for an operator's too, so that both would wait for the other for ever: whoever sees the other lets go.
+void Scout::yield_to_neighbours(Record& record) {
+  if (record.target->held_members.get() == 0 || record.retired || record.moving || record.ending) return;
+  const Nanos now = monotonic_now();
+  if (now - neighbours_read_ > kSecond) {
+    neighbours_read_ = now;
+    neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
+  }
+  const auto shared = [this](const Member* member) {
+    return member->held.get() && !member->traced.get() && !member->group && neighbours_.owner_of(member->process.identity()) != 0;
+  };
+  const auto first = std::find_if(record.members.begin(), record.members.end(), shared);
+  if (first == record.members.end()) return;
+  const pid_t pid = (*first)->process.pid();
+  const pid_t owner = neighbours_.owner_of((*first)->process.identity());
+  record.failure = Error{Code::kBusy, pid,
+                         "process " + std::to_string(pid) + " is hobbled by the hobble with PID " + std::to_string(owner) +
+                             " too, which did not see us; it is left to that one"};
+  record.ending = true;
+  post_to_lane(record, Command::Kind::kRemove, nullptr, EndReason::kError);
+  // The lane sends nothing to those that are held, and the other hobble nothing before they run.
+  for (const Member* member : record.members) {
+    if (shared(member)) member->process.send(SIGCONT);
+  }
 }
 
 std::optional<StopStatus> Scout::read_status(Member& member) {

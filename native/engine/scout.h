@@ -228,6 +228,7 @@ class Scout {
   void look_for_foreign_stops(Nanos now);
   void look_at(Record& record);
   void look_at(Member& member);
+  void yield_to_neighbours(Record& record);
   std::optional<StopStatus> read_status(Member& member);
   void hold_what_others_hold(Member& member, char state);
   void look_at_group(Member& member);
@@ -271,6 +272,7 @@ class Scout {
   ProtectedPrograms protected_programs_;
   Protection protection_;
   Neighbours neighbours_;
+  Nanos neighbours_read_ = 0;  // for those that are held
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<Herald> herald_;  // null until there is a tree
   std::atomic<Herald*> herald_published_{nullptr};
