@@ -6,7 +6,7 @@ import { Herd } from "../bench/herd.js";
 import { Hobbler } from "../src/index.js";
 import { cliPath, hobble, run } from "./helpers/cli.js";
 import { newFolder } from "./helpers/folders.js";
-import { runsOn, start, startSleeper, stateOf, until } from "./helpers/processes.js";
+import { runsOn, startSleeper, stateOf, until } from "./helpers/processes.js";
 import { attach, startOwner, tablesIn } from "./helpers/safety.js";
 
 const asRoot = process.getuid?.() === 0;

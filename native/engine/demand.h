@@ -14,12 +14,12 @@ namespace hobble {
 // Signals in a wake-up for targets that sleep.
 constexpr double kSignalsForSleepers = 100;
 
-// Did a target that spent so much CPU time in `elapsed` use its run windows? A sleeping process uses 10 to 20 us for being stopped and
-// continued.
+// Did a target that spent so much CPU time in `elapsed` use its run windows? A sleeping process uses 10 to 90 us for being stopped and
+// continued, as the host is.
 constexpr bool used_the_cpu(Nanos spent, Nanos elapsed, const Cycle& cycle) {
-  constexpr Nanos kIdleCpu = 100 * kMicrosecond;
+  constexpr Nanos kIdleCpu = 250 * kMicrosecond;
   const double cycles = std::max(1.0, static_cast<double>(elapsed) / static_cast<double>(cycle.period()));
-  return static_cast<double>(spent) > cycles * static_cast<double>(std::max(kIdleCpu, cycle.run / 50));
+  return static_cast<double>(spent) > cycles * static_cast<double>(std::max(std::min(kIdleCpu, cycle.run / 4), cycle.run / 50));
 }
 
 class Demand {

@@ -155,7 +155,7 @@ bool FairShare::goes_on(Sharer& sharer, double turn, double unseen, Nanos idle, 
   if (work == Work::kNone) return true;
   // Below its share, though others want more than theirs. Or nobody wants more, and a little is no reason for a turn: but a thousand that
   // each spend a little may not spend more than there is, nor may one that goes on with it when others wait.
-  const Nanos lead = work == Work::kLittle ? virtual_cost(sharer, turn) : 0;
+  const double lead = work == Work::kLittle ? virtual_cost(sharer, turn) : 0;
   const bool below = (contested() || in_turn_ > 0) && sharer.virtual_time <= virtual_time_ + lead;
   // A little that is its own to spend is no reason to stop it either when the others have left nothing. But who is starved by hundreds of
   // others, all found at once, spends little too: those would go on together for as long as they run each other's debt up.
