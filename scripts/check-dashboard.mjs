@@ -50,6 +50,7 @@ function queries() {
 /** @param {string} url @param {string} query @returns {Promise<number>} series in the answer */
 async function ask(url, query) {
   const response = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
+  if (response.status === 503) return 0; // it reads its own disk yet
   const { status, error, data } = /** @type {{ status: string, error?: string, data?: { result: unknown[] } }} */ (await response.json());
   if (status !== "success") throw new Error(`${query}: ${error}`);
   return data?.result.length ?? 0;
