@@ -18,8 +18,10 @@ constexpr Nanos kFarthestLook = 1 * kSecond;
 constexpr Nanos kIdleShare = 8;
 constexpr Nanos kNotYetIdle = 20 * kMillisecond;
 constexpr Nanos kBusyLook = 100 * kMillisecond;
-// One that has a turn under the cap, while others wait for one, and spends nothing for so long, gives it back.
-constexpr Nanos kIdleTurn = 10 * kMillisecond;
+// One that has a turn under the cap and spends nothing for so long gives it back to those that wait. Not sooner: who waits for a CPU looks
+// idle as well.
+constexpr Nanos kIdleTurn = 200 * kMillisecond;
+constexpr Nanos kAwaitedLook = 50 * kMillisecond;
 // Looks that far away are put on a grid, on which about so many share a wake-up.
 constexpr Nanos kLongLook = 100 * kMillisecond;
 constexpr Nanos kLooksTogether = 100;
@@ -140,7 +142,13 @@ Nanos Lane::serve_limited(Target& target, Nanos now) {
 }
 
 Nanos Lane::look_at_spending(Target& target, Nanos spent, Nanos elapsed, Nanos now) {
-  if (target.owes_continue && target.levels_stopped == 0) continue_members(target, false);
+  if (target.owes_continue && target.levels_stopped == 0) {
+    continue_members(target, false);
+    if (target.members.empty()) {
+      end_if_alone(target);  // may end the target
+      if (!target.queued()) return monotonic_now();
+    }
+  }
   // Others are stopped until it gives its turn back, and one that has nothing to do would never be stopped for that.
   if (target.has_turn && now - target.busy_at - tick_ >= kIdleTurn) {
     give_turn_back(target);
@@ -245,8 +253,9 @@ Nanos Lane::next_look(const Target& target, Nanos now) const {
   if (target.allowance.pool != nullptr) interval = std::min(interval, next_pool_look(target, now));
   // Many threads may wake up before the next look, whatever the pace was.
   if (idle <= 0) interval = std::min(interval, kBusyLook);
-  interval = std::max(std::max(interval, idle), least);
-  if (target.has_turn && !waiting_.empty()) interval = std::min(interval, kIdleTurn);
+  interval = std::max(interval, idle);
+  if (target.has_turn && !waiting_.empty()) interval = std::min(interval, kAwaitedLook);
+  interval = std::max(interval, least);
   return interval < kLongLook ? now + interval : now + share_wake_up(target, std::min(interval, kFarthestLook), now);
 }
 

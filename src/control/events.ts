@@ -64,6 +64,9 @@ async function sendHistory(response: ServerResponse, decisions: readonly Decisio
       )
     )
       continue;
-    await Promise.race([once(response, "drain"), once(response, "close")]).catch(() => {});
+    const over = new AbortController();
+    const { signal } = over;
+    await Promise.race([once(response, "drain", { signal }), once(response, "close", { signal })]).catch(() => {});
+    over.abort();
   }
 }

@@ -101,7 +101,7 @@ export class TargetBook {
       const desired = targets.get(entry.process.pid);
       if (entry.origin === "hand") {
         // Else whoever limits his own process to much could lift from it what a rule makes of that.
-        const takenOver = desired?.process === entry.process && entry.byAdmin === false;
+        const takenOver = desired?.process === entry.process && entry.byAdmin === false && this.#mayTry(desired.process);
         if (takenOver) released.push(this.release(entry, `${desired.by} takes it over`));
         continue;
       }
