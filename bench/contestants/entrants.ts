@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { repository } from "../native-programs.js";
+import { mountOf } from "../suite/groups.js";
 import type { Contestant } from "./contestant.js";
 import type { HobbleOptions } from "./messages.js";
 
@@ -47,16 +48,6 @@ function pythonWith(module: string): string | undefined {
 
 function onPath(program: string): boolean {
   return spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
-}
-
-/** Where a controller is mounted: of cgroup v1 by its name, of v2 by the name "cgroup2". */
-function mountOf(controller: string): string | undefined {
-  for (const line of readFileSync("/proc/mounts", "utf8").split("\n")) {
-    const [, path, type, options] = line.split(" ");
-    if (type === "cgroup2" && controller === "cgroup2") return path;
-    if (type === "cgroup" && options?.split(",").includes(controller)) return path;
-  }
-  return undefined;
 }
 
 const many = Number.POSITIVE_INFINITY;

@@ -65,7 +65,8 @@ export function compare(before: Results, after: Results): Change[] {
 function changeOf(before: Results, after: Results, key: Key, contestant: string, host: Shift): Change[] {
   const [old, fresh] = [rounds(before, key, contestant), rounds(after, key, contestant)];
   const own = logShift(old, fresh);
-  if (own === undefined) return beyondRatios(key, contestant, middle(old.map(evaluateAll)), middle(fresh.map(evaluateAll)));
+  const [valueBefore, valueAfter] = [middle(old.map(evaluateAll)), middle(fresh.map(evaluateAll))];
+  if (own === undefined) return beyondRatios(key, contestant, valueBefore, valueAfter);
   const value = own.value - host.value;
   const deviation = Math.hypot(own.deviation, host.deviation);
   const { better } = metric(key.metricId);
@@ -74,14 +75,14 @@ function changeOf(before: Results, after: Results, key: Key, contestant: string,
     {
       ...key,
       contestant,
-      before: middle(old.map(evaluateAll)),
-      after: middle(fresh.map(evaluateAll)),
+      before: valueBefore,
+      after: valueAfter,
       ratio,
       low: Math.exp(value - 1.96 * deviation),
       high: Math.exp(value + 1.96 * deviation),
       p: twoSided(value / deviation),
       significant: false,
-      better: isBetter(better, ratio, middle(old.map(evaluateAll)), middle(fresh.map(evaluateAll))),
+      better: isBetter(better, ratio, valueBefore, valueAfter),
     },
   ];
 }

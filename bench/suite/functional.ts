@@ -123,7 +123,7 @@ async function hobbles(lab: BenchLab, one: Entrant, say: Verdicts): Promise<void
     const ran = still === 0 ? "all ran freely" : `${still} of ${left.length} did not run freely`;
     say.judge("stop", byItself && still === 0, byItself ? ran : `it did not end by itself within 3 s; ${ran}`);
   } finally {
-    if (groups !== "") thawAll(groups);
+    thawAll(groups);
   }
 }
 
@@ -183,8 +183,8 @@ async function survivesKill(lab: BenchLab, one: Entrant, say: Verdicts): Promise
       stopped > 0 ? `${stopped} of ${got.length} were left stopped` : slow > 0 ? `${slow} of ${got.length} are hobbled still` : "all ran";
     say.judge("kill", slow === 0, why);
   } finally {
-    if (groups !== "") thawAll(groups);
-    if (groups !== "") removeGroups(groups);
+    thawAll(groups);
+    removeGroups(groups);
   }
 }
 

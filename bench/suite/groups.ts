@@ -9,22 +9,30 @@ function children(parent: string): string[] {
     .map(({ name }) => `${parent}/${name}`);
 }
 
-/** The cgroups of v1's freezer and of v2 that processes are in, each once. */
+/** Where a controller is mounted: of cgroup v1 by its name, of v2 by the name "cgroup2". */
+export function mountOf(controller: string): string | undefined {
+  for (const line of readFileSync("/proc/mounts", "utf8").split("\n")) {
+    const [, path, type, options] = line.split(" ");
+    if (type === "cgroup2" && controller === "cgroup2") return path;
+    if (type === "cgroup" && options?.split(",").includes(controller)) return path;
+  }
+  return undefined;
+}
+
+/** Where the group of v2 is, or that of a controller of v1, that a process is in. */
+export function groupOf(pid: number, controller: string, mount = mountOf(controller)): string | undefined {
+  for (const line of readFileSync(`/proc/${pid}/cgroup`, "utf8").split("\n")) {
+    const [, , controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line) ?? [];
+    const its = controller === "cgroup2" ? controllers === "" : controllers?.split(",").includes(controller);
+    if (its === true && mount !== undefined) return `${mount}${path}`;
+  }
+  return undefined;
+}
+
+/** The groups in which processes can be frozen, each once. */
 export function groupsOfAll(pids: readonly number[]): string[] {
-  const mounts = readFileSync("/proc/self/mounts", "utf8");
-  const [, unified] = /^\S+ (\S+) cgroup2 /m.exec(mounts) ?? [];
-  const [, freezer] = /^\S+ (\S+) cgroup \S*\bfreezer\b/m.exec(mounts) ?? [];
-  const found = pids.flatMap((pid) => {
-    const own = readFileSync(`/proc/${pid}/cgroup`, "utf8");
-    const [, inUnified] = /^0::(.*)$/m.exec(own) ?? [];
-    const [, inFreezer] = /^\d+:[^:]*\bfreezer\b[^:]*:(.*)$/m.exec(own) ?? [];
-    const paths: [string | undefined, string | undefined][] = [
-      [unified, inUnified],
-      [freezer, inFreezer],
-    ];
-    return paths.flatMap(([mount, path]) => (mount === undefined || path === undefined ? [] : [`${mount}${path}`]));
-  });
-  return [...new Set(found)];
+  const mounts = ["cgroup2", "freezer"].map((controller) => [controller, mountOf(controller)] as const);
+  return [...new Set(pids.flatMap((pid) => mounts.flatMap(([controller, mount]) => groupOf(pid, controller, mount) ?? [])))];
 }
 
 /** A group that is gone holds nobody. */
@@ -33,6 +41,7 @@ export function isFrozen(group: string): boolean {
   return /^FR/.test(read("freezer.state")) || read("cgroup.events").includes("frozen 1");
 }
 
+/** Of no folder ("") there are none. */
 export function thawAll(parent: string): void {
   for (const group of children(parent)) {
     if (existsSync(`${group}/freezer.state`)) writeFileSync(`${group}/freezer.state`, "THAWED");

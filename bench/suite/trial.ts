@@ -1,5 +1,4 @@
 /** One contestant hobbles one herd for a while: what the referee saw and what the kernel counted, slice by slice. */
-import { readFileSync } from "node:fs";
 import { monotonicNs, sleepSeconds } from "../clock.js";
 import type { Entrant } from "../contestants/entrants.js";
 import type { Started } from "../contestants/messages.js";
@@ -14,7 +13,7 @@ import { type Bins, binned } from "../statistics/bins.js";
 import type { Measurement } from "../statistics/measurement.js";
 import { sum } from "../statistics.js";
 import type { BenchLab } from "./bench-lab.js";
-import { thawAll } from "./groups.js";
+import { groupOf, mountOf, thawAll } from "./groups.js";
 import type { Timeline } from "./results.js";
 import { targetsCpuNs } from "./targets-cpu.js";
 
@@ -59,11 +58,8 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
   const { referee, kind } = observer(lab, one, load);
   await using session = await Session.open(lab.meter.counted(one), undefined);
   const lifetimeSeconds = watched + slackSeconds;
-  await using made = plan.herd
-    ? undefined
-    : await Herd.start({ count, kind, lifetimeSeconds, shortestGapMs: cycle.stopMs / 2, userId: undefined });
-  const herd = plan.herd ?? made;
-  if (herd === undefined) throw new Error("no targets");
+  const herd = plan.herd ?? (await Herd.start({ count, kind, lifetimeSeconds, shortestGapMs: cycle.stopMs / 2, userId: undefined }));
+  await using _ours = plan.herd === undefined ? herd : undefined;
   const expected = 2 * count * Math.ceil((watched * 1e3) / (cycle.runMs + cycle.stopMs) + 4);
   let work: Promise<void> | undefined;
   try {
@@ -126,9 +122,8 @@ export function seesFreezing({ means, id }: Entrant): boolean {
 
 /** A freezing peer says where its groups are; it puts each process into one that bears its PID. hobble makes one below the present one. */
 function groupsOf({ hello: { groups } }: Session, pids: readonly number[]): Map<number, string> {
-  const [, mount = ""] = /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/self/mounts", "utf8")) ?? [];
-  const present = (pid: number) => /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1] ?? "";
-  return new Map(pids.map((pid) => [pid, groups === undefined ? `${mount}${present(pid)}` : `${groups}/${pid}`]));
+  const mount = mountOf("cgroup2");
+  return new Map(pids.map((pid) => [pid, groups === undefined ? (groupOf(pid, "cgroup2", mount) ?? "") : `${groups}/${pid}`]));
 }
 
 function signalsBySlice(edges: EdgesByPid, fromNs: number, slices: readonly [number, number][]): number[] {

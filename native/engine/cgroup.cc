@@ -106,9 +106,6 @@ bool is_cgroup(int directory, bool& unified) {
   return unified || filesystem.f_type == CGROUP_SUPER_MAGIC;
 }
 
-// Of the groups that are made for targets; the rest is who made it, and for which.
-constexpr std::string_view kOurs = "hobble-";
-
 bool belongs_to(int file, long only_user) {
   struct stat status {};
   return only_user < 0 || (fstat(file, &status) == 0 && static_cast<long>(status.st_uid) == only_user);
@@ -127,11 +124,18 @@ UniqueFd find_again(const std::string& path, uint64_t inode, long only_user) {
     errno = ESRCH;
     return {};
   }
-  if (only_user >= 0 && static_cast<long>(status.st_uid) != only_user) {
+  if (!belongs_to(directory.get(), only_user)) {
     errno = EPERM;
     return {};
   }
   return directory;
+}
+
+// We move on a user's word only what he could move himself: out of a group that hobble made, into one that is his too.
+bool may_be_emptied(int directory, const std::string& path, long only_user) {
+  if (only_user < 0) return true;
+  const UniqueFd above(openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return above && belongs_to(above.get(), only_user) && std::string_view(path).substr(path.rfind('/') + 1).starts_with(kMadeGroup);
 }
 
 // Everything in `directory` goes to the group above, then the group goes. 0 or an errno.
@@ -299,10 +303,7 @@ int thaw_again(const std::string& path, uint64_t inode, bool dry_run, long only_
 int dismantle_again(const std::string& path, uint64_t inode, bool dry_run, long only_user) {
   const UniqueFd directory = find_again(path, inode, only_user);
   if (!directory) return errno;
-  // We move on a user's word only what he could move himself: out of a group that hobble made, into one that is his too.
-  const UniqueFd above(openat(directory.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const bool made_by_us = path.compare(path.rfind('/') + 1, kOurs.size(), kOurs) == 0;
-  if (only_user >= 0 && (!made_by_us || !above || !belongs_to(above.get(), only_user))) return EPERM;
+  if (!may_be_emptied(directory.get(), path, only_user)) return EPERM;
   return dry_run ? 0 : empty_and_remove(directory.get(), path);
 }
 

@@ -16,6 +16,9 @@
 
 namespace hobble {
 
+// How the names of groups begin that are made for targets.
+inline constexpr char kMadeGroup[] = "hobble-";
+
 // How a group is frozen: by cgroup.freeze of v2, by freezer.state of v1, or not at all.
 enum class Freezer : uint8_t { kNone, kUnified, kLegacy };
 

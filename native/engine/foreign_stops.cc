@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <csignal>
 
-#include "engine/runtime_dir.h"
 #include "engine/scout.h"
 
 namespace hobble {
@@ -88,10 +87,7 @@ void Scout::look_at(Record& record) {
 void Scout::yield_to_neighbours(Record& record) {
   if (record.target->held_members.get() == 0 || record.retired || record.moving || record.ending) return;
   const Nanos now = monotonic_now();
-  if (now - neighbours_read_ > kSecond) {
-    neighbours_read_ = now;
-    neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
-  }
+  if (now - neighbours_read_ > kSecond) read_neighbours(now);
   const auto shared = [this](const Member* member) {
     return member->held.get() && !member->traced.get() && !member->group && neighbours_.owner_of(member->process.identity()) != 0;
   };

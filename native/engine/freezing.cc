@@ -111,7 +111,7 @@ std::optional<Error> Scout::busy_group(const Cgroup& group) const {
 Result<GroupMade> Scout::gather(const Record& record, const std::vector<const Process*>& processes, Stilled& stilled) {
   const pid_t first = processes.front()->pid();
   const std::string from = unified_group_of(first);
-  const std::string name = "hobble-" + std::to_string(getpid()) + "-" + std::to_string(record.target->id.get());
+  const std::string name = kMadeGroup + std::to_string(getpid()) + "-" + std::to_string(record.target->id.get());
   auto below = Cgroup::make_below(first, name);
   if (!below) return below.error();
   GroupMade made{.lease = {}, .group = std::move(*below)};
@@ -262,7 +262,7 @@ void Scout::finish_freeze(Record& record) {
   frozen->stopped = frozen->group->set_frozen(true) == 0;
   for (Member* member = target.members.last(); member != nullptr; member = target.members.last()) {
     target.members.remove(member);
-    resume_ours(*member);
+    resume(*member);
     retire_member(*member);
   }
   target.members = {};
@@ -304,23 +304,14 @@ void Scout::handle_evasion(Record& record) {
   record.evaded_then = evaded;
 }
 
-// Whom somebody else has stopped meanwhile stays stopped, and is no longer ours.
-void Scout::resume_ours(Member& member) const {
-  const bool foreign = options_.respect_foreign_stops && member.stopped && !member.restopped && !member.held.get() &&
-                       foreign_stop(member.process.pid()) == ForeignStop::kSignal;
-  if (!foreign) {
-    resume(member);
-    return;
-  }
-  member.stopped = false;
-  member.lease->resume_by.store(0, std::memory_order_release);
-}
-
-// Of a target that no lane has.
-void Scout::resume(Member& member) {
+// Of a target that no lane has. Whom somebody else has stopped meanwhile stays stopped, and is no longer ours.
+void Scout::resume(Member& member) const {
   if (!member.stopped) return;
-  // A debugger holds it, but would leave it stopped by us when it goes.
-  if (!member.held.get() || member.traced.get()) member.process.send(SIGCONT);
+  const bool held = member.held.get();
+  const bool foreign =
+      options_.respect_foreign_stops && !member.restopped && !held && foreign_stop(member.process.pid()) == ForeignStop::kSignal;
+  // A debugger that holds it would leave it stopped by us when it goes.
+  if (!foreign && (!held || member.traced.get())) member.process.send(SIGCONT);
   member.stopped = false;
   member.lease->resume_by.store(0, std::memory_order_release);
 }
@@ -336,7 +327,7 @@ void Scout::dismantle_groups() {
         member->stopped = false;
         member->lease->resume_by.store(0, std::memory_order_release);
       } else {
-        resume_ours(*member);
+        resume(*member);
       }
       member->group.reset();
     }

@@ -1,6 +1,7 @@
 // The guardian of an engine, and its neighbours. Part of class Scout; everything here runs on the scout's thread, or after its end.
 #include <algorithm>
 
+#include "engine/runtime_dir.h"
 #include "engine/scout.h"
 
 namespace hobble {
@@ -32,6 +33,11 @@ void Scout::let_guardian_go() {
   options_.leases->close();
   guard_.reset();
   guardian_pid_.set(0);
+}
+
+void Scout::read_neighbours(Nanos now) {
+  neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
+  neighbours_read_ = now;
 }
 
 // A child that appears in a tree and is somebody else's already is left out by find_new_members.

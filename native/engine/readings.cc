@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/runtime_dir.h"
 #include "engine/scout.h"
 
 namespace hobble {
@@ -90,7 +89,7 @@ void Scout::read_members(Nanos now) {
   if (followed_ == 0) return;
   const bool due = now >= next_reading_;
   const bool full = now >= next_full_reading_;
-  if (full) neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
+  if (full) read_neighbours(now);
   for (auto& [id, record] : records_) {
     if (!record->followed) continue;
     const bool wanted = record->target->wants_reading.get();

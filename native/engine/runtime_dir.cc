@@ -42,6 +42,9 @@ std::vector<std::string> list_names(int directory) {
   return names;
 }
 
+// A user's, where no login service has made one.
+std::string directory_without_session() { return "/dev/shm/hobble-" + std::to_string(geteuid()); }
+
 }  // namespace
 
 std::string runtime_directory(const std::string& configured) {
@@ -50,7 +53,7 @@ std::string runtime_directory(const std::string& configured) {
   // Set for each session by the login service; a private tmpfs.
   const char* const session = secure_getenv("XDG_RUNTIME_DIR");
   if (session != nullptr && session[0] == '/') return std::string(session) + "/hobble";
-  return "/dev/shm/hobble-" + std::to_string(geteuid());
+  return directory_without_session();
 }
 
 Result<UniqueFd> open_runtime_directory(const std::string& path) {
@@ -80,9 +83,8 @@ std::vector<std::string> visible_runtime_directories(const std::string& own) {
   };
   if (geteuid() != 0) {
     // Of a login session and without one: cron and su do not set what the session sets.
-    const std::string user = std::to_string(geteuid());
-    add("/run/user/" + user + "/hobble");
-    add("/dev/shm/hobble-" + user);
+    add("/run/user/" + std::to_string(geteuid()) + "/hobble");
+    add(directory_without_session());
     return found;
   }
   add("/run/hobble");

@@ -217,7 +217,7 @@ void Scout::handle_requests() {
   if (requests.size() > kRequestsAtOnce) be_prompt(false);
   protection_ = Protection::current(protected_programs_);
   const UniqueFd claim = neighbours_.claim(options_.runtime_directory);
-  neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
+  read_neighbours(monotonic_now());
   gathering_ = requests.size() > 1;
   for (size_t i = 0; i < requests.size() && !stopping_.load(); ++i) {
     switch (requests[i].kind) {
@@ -315,21 +315,16 @@ void Scout::update(const Request& request) {
   const auto found = records_.find(request.target);
   if (found == records_.end() || found->second->retired) return;
   Record& record = *found->second;
+  const auto refuse = [&](const std::string& message) {
+    events_.push({.type = Event::Type::kOverload, .code = "cpu", .message = message, .stretch = rates_.stretch.get()});
+  };
   if (request.spec.allowance.meters() && record.target->frozen_whole.get() && !record.members.empty() && record.members.back()->cpu() < 0) {
-    events_.push(
-        {.type = Event::Type::kOverload,
-         .code = "cpu",
-         .message =
-             name_of(record.spec) +
-             " is frozen by cgroup v1, where nobody counts its CPU time: it can have no limit, pool or spareIdle; the old terms stay",
-         .stretch = rates_.stretch.get()});
+    refuse(name_of(record.spec) +
+           " is frozen by cgroup v1, where nobody counts its CPU time: it can have no limit, pool or spareIdle; the old terms stay");
     return;
   }
   if (!admit(record, request.spec.cycle, record.members.size())) {
-    events_.push({.type = Event::Type::kOverload,
-                  .code = "cpu",
-                  .message = "the new cycle of " + name_of(record.spec) + " would take more CPU than maxShare allows; the old one stays",
-                  .stretch = rates_.stretch.get()});
+    refuse("the new cycle of " + name_of(record.spec) + " would take more CPU than maxShare allows; the old one stays");
     return;
   }
   record.spec.cycle = request.spec.cycle;

@@ -219,8 +219,7 @@ class Scout {
   bool freeze(Record& record);
   void finish_freeze(Record& record);
   void handle_evasion(Record& record);
-  void resume_ours(Member& member) const;
-  static void resume(Member& member);
+  void resume(Member& member) const;
   // foreign_stops.cc: what others stopped
   void watch_for_foreign_stops(const Record& record, Nanos now);
   Nanos next_look() const;
@@ -229,6 +228,7 @@ class Scout {
   void look_at(Record& record);
   void look_at(Member& member);
   void yield_to_neighbours(Record& record);
+  void read_neighbours(Nanos now);
   std::optional<StopStatus> read_status(Member& member);
   void hold_what_others_hold(Member& member, char state);
   void look_at_group(Member& member);
@@ -272,7 +272,7 @@ class Scout {
   ProtectedPrograms protected_programs_;
   Protection protection_;
   Neighbours neighbours_;
-  Nanos neighbours_read_ = 0;  // for those that are held
+  Nanos neighbours_read_ = 0;
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<Herald> herald_;  // null until there is a tree
   std::atomic<Herald*> herald_published_{nullptr};

@@ -153,6 +153,13 @@ class Simulation {
   double longest_turn_ = 0;
 };
 
+// A pool without a simulation around it, for two that share.
+struct Bare {
+  explicit Bare(double rate, int concurrency) { pool.set({.rate = rate}, concurrency); }
+  std::vector<FairShare::Queue::Entry> entries = std::vector<FairShare::Queue::Entry>(2);
+  FairShare pool{entries.data()};
+};
+
 struct Wish {
   double demand;
   double weight;
@@ -354,9 +361,8 @@ TEST_CASE("fair share: who now and then did a little while others waited cannot 
 }
 
 TEST_CASE("fair share: a cycle that slept through a thousand of its windows comes back as one among others") {
-  std::vector<FairShare::Queue::Entry> entries(2);
-  FairShare pool(entries.data());
-  pool.set({.rate = 0.5}, 1);
+  Bare bare(0.5, 1);
+  FairShare& pool = bare.pool;
   Process cycle(0);
   Process busy(kAlways);
   pool.join(cycle, 1);
@@ -399,9 +405,8 @@ TEST_CASE("fair share: weights that change are those that count from then on, wh
 }
 
 TEST_CASE("fair share: a weight that changed is taken out as what it became") {
-  std::vector<FairShare::Queue::Entry> entries(1);
-  FairShare pool(entries.data());
-  pool.set({.rate = 0.5}, 0);
+  Bare bare(0.5, 0);
+  FairShare& pool = bare.pool;
   Process one(kAlways);
   pool.join(one, 1);
   const double turn = pool.turn_of(one, 1);
@@ -428,9 +433,8 @@ TEST_CASE("fair share: a weight that changed is taken out as what it became") {
 }
 
 TEST_CASE("fair share: years of a CPU at the least weight do not overflow") {
-  std::vector<FairShare::Queue::Entry> entries(2);
-  FairShare pool(entries.data());
-  pool.set({.rate = 1}, 1);
+  Bare bare(1, 1);
+  FairShare& pool = bare.pool;
   Process old(kAlways);
   Process young(kAlways);
   constexpr double kTurn = 10.0 * kMillisecond;
@@ -447,9 +451,8 @@ TEST_CASE("fair share: years of a CPU at the least weight do not overflow") {
 }
 
 TEST_CASE("fair share: one below its share goes on, though others have all that may run at once and it had a turn of its own before") {
-  std::vector<FairShare::Queue::Entry> entries(2);
-  FairShare pool(entries.data());
-  pool.set({.rate = 0.5}, 1);
+  Bare bare(0.5, 1);
+  FairShare& pool = bare.pool;
   Process modest(0);
   Process busy(kAlways);
   constexpr double kTurn = 1.0 * kMillisecond;

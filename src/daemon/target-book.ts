@@ -119,9 +119,7 @@ export class TargetBook {
       for (const desired of targets.values()) {
         if (desired.kind !== kind) continue;
         const entry = this.#entries.get(desired.process.pid);
-        // What an administrator asked for by hand holds until it is over: no rule changes it.
-        if (entry !== undefined && entry.origin !== "hand") this.#adjust(entry, desired);
-        else if (entry !== undefined) continue;
+        if (entry !== undefined) this.#adjust(entry, desired);
         else if (this.#mayTry(desired.process)) {
           this.#add(desired);
           if (++added % addsInOneGo === 0) await pause();
@@ -238,6 +236,8 @@ export class TargetBook {
   }
 
   #adjust(entry: Entry, { amount, tier, reason, untilAt, aligned }: Desired): void {
+    // What an administrator asked for by hand holds until it is over: no rule changes it.
+    if (entry.origin === "hand") return;
     entry.untilAt = untilAt;
     if (entry.leaving !== undefined || sameAmount(entry.amount, amount)) return;
     const higher = tier > entry.tier;

@@ -64,8 +64,8 @@ export class Trial {
     else if (throttled === false) force.unthrottledSinceNs ??= facts.nowNs;
     if (this.failed !== undefined) return `it does not meet ${this.failed.text} any more`;
     const { recover } = rule;
-    if (rule.when !== undefined && !pressed) return "others do not have to wait any more";
-    if (recover === undefined) return pressed ? undefined : "others do not have to wait any more";
+    if (!pressed) return "others do not have to wait any more";
+    if (recover === undefined) return undefined;
     const heldNs = facts.nowNs - force.sinceNs;
     if (heldNs < recover.afterNs) return undefined;
     if (recover.unthrottledForNs === 0) return `it was hobbled for ${seconds(heldNs)}`;

@@ -41,7 +41,7 @@ async function kill(lab: BenchLab, one: Entrant): Promise<Death> {
     return { left: left / count, resumedNs: left === 0 ? monotonicNs() - killedNs : undefined };
   } finally {
     states.close();
-    if (groups !== "") thawAll(groups);
+    thawAll(groups);
   }
 }
 
