@@ -22,8 +22,6 @@ namespace {
 constexpr uint64_t kRootInode = 1;
 // Groups below a group, counted from above: deeper ones would be somebody's attempt to keep us busy.
 constexpr int kDeepest = 32;
-// A process may fork, or exit, while the group is emptied: then there is one more pass, a little later.
-constexpr int kPasses = 300;
 
 Error system_error(const std::string& name, int error) {
   switch (error) {
@@ -138,26 +136,28 @@ bool may_be_emptied(int directory, const std::string& path, long only_user) {
   return above && belongs_to(above.get(), only_user) && std::string_view(path).substr(path.rfind('/') + 1).starts_with(kMadeGroup);
 }
 
-// Everything in `directory` goes to the group above, then the group goes. 0 or an errno.
-int empty_and_remove(int directory, const std::string& path) {
+// Everything in `directory` goes to the group above, then the group goes. 0 or an errno. A process may fork, or exit, meanwhile: then there
+// is one more pass, a little later, until `patience` is over.
+int empty_and_remove(int directory, const std::string& path, Nanos patience) {
   const UniqueFd above(openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!above) return errno;
   const std::string name = path.substr(path.rfind('/') + 1);
-  int moved = 0;
-  for (int pass = 0; pass < kPasses; ++pass) {
+  const Nanos last = monotonic_now() + patience;
+  for (int pass = 0;; ++pass) {
+    int moved = 0;
     std::vector<pid_t> pids;
     add_numbers(read_text(directory, "cgroup.procs"), pids);
     // One that exits just then cannot be moved.
     for (const pid_t pid : pids) moved = admit_into(above.get(), pid);
     if (unlinkat(above.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
     if (errno != EBUSY) return errno;
+    if (monotonic_now() >= last) return moved == EACCES || moved == EPERM ? moved : EBUSY;
     // Whoever is about to exit is listed, cannot be moved, and needs a CPU to go.
     if (pass > 0) {
       const timespec pause = to_timespec(pass < 50 ? kMillisecond : 5 * kMillisecond);
       nanosleep(&pause, nullptr);
     }
   }
-  return moved == EACCES || moved == EPERM ? moved : EBUSY;
 }
 
 // Where v2 is mounted as a whole, also beside v1; "" if it is not. A line of mountinfo: ID PARENT MAJOR:MINOR ROOT PATH OPTIONS … - TYPE …
@@ -243,8 +243,12 @@ Result<std::unique_ptr<Cgroup>> Cgroup::make_below(pid_t pid, const std::string&
   return group;
 }
 
-Cgroup::~Cgroup() {
-  if (made_here_) empty_and_remove(directory_.get(), path_);
+Cgroup::~Cgroup() { dismantle(0); }
+
+int Cgroup::dismantle(Nanos patience) {
+  const int error = made_here_ ? empty_and_remove(directory_.get(), path_, patience) : 0;
+  if (error == 0) made_here_ = false;
+  return error;
 }
 
 int Cgroup::set_frozen(bool frozen) const {
@@ -304,7 +308,7 @@ int dismantle_again(const std::string& path, uint64_t inode, bool dry_run, long 
   const UniqueFd directory = find_again(path, inode, only_user);
   if (!directory) return errno;
   if (!may_be_emptied(directory.get(), path, only_user)) return EPERM;
-  return dry_run ? 0 : empty_and_remove(directory.get(), path);
+  return dry_run ? 0 : empty_and_remove(directory.get(), path, kDismantlePatience);
 }
 
 }  // namespace hobble

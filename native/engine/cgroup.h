@@ -19,6 +19,9 @@ namespace hobble {
 // How the names of groups begin that are made for targets.
 inline constexpr char kMadeGroup[] = "hobble-";
 
+// For how long a group that was made here is waited for when nobody will try again later.
+inline constexpr Nanos kDismantlePatience = 2 * kSecond;
+
 // How a group is frozen: by cgroup.freeze of v2, by freezer.state of v1, or not at all.
 enum class Freezer : uint8_t { kNone, kUnified, kLegacy };
 
@@ -35,7 +38,7 @@ class Cgroup {
 
   Cgroup(const Cgroup&) = delete;
   Cgroup& operator=(const Cgroup&) = delete;
-  // A group that was made here and was not dismantled is dismantled.
+  // A group that was made here is dismantled, if that takes no waiting.
   ~Cgroup();
 
   // Absolute, without links.
@@ -62,6 +65,9 @@ class Cgroup {
   int admit(pid_t pid) const;
   // Moves it into the group above.
   int expel(pid_t pid) const;
+  // Moves everything in a group that was made here into the one above, and removes it. 0 or an errno; EBUSY: after `patience` somebody was
+  // still on his way out.
+  int dismantle(Nanos patience);
 
  private:
   Cgroup() = default;

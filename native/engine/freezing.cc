@@ -16,6 +16,10 @@ constexpr int kGatherPasses = 50;
 // For how long at most.
 constexpr Nanos kStilled = 5 * kSecond;
 
+// How long a group that goes is waited for, and how often it is tried again after that.
+constexpr Nanos kSoonGone = 20 * kMillisecond;
+constexpr Nanos kHuskInterval = 200 * kMillisecond;
+
 }  // namespace
 
 Stilled::~Stilled() {
@@ -106,8 +110,7 @@ std::optional<Error> Scout::busy_group(const Cgroup& group) const {
   return Error{Code::kBusy, 0, "cgroup " + group.path() + " is hobbled by the hobble with PID " + std::to_string(owner) + " already"};
 }
 
-// A group of its own, below the one that all of them are in. Children are born into the group of their parent, so once everybody is in,
-// nobody gets out. When it fails, everybody is where he was.
+// A group of its own, below the one that all of them are in. When it fails, everybody is where he was.
 Result<GroupMade> Scout::gather(const Record& record, const std::vector<const Process*>& processes, Stilled& stilled) {
   const pid_t first = processes.front()->pid();
   const std::string from = unified_group_of(first);
@@ -119,10 +122,20 @@ Result<GroupMade> Scout::gather(const Record& record, const std::vector<const Pr
   // Known to the guardian before anybody is in it: whoever is would stay there if we died now.
   made.lease = FreeLease(options_.leases->allocate_group(group.path(), group.inode(), true), {options_.leases});
   if (!made.lease) return Error{Code::kNoDescriptors, 0, "the runtime directory is full"};
-  for (const Process* const one : processes) {
-    if (auto error = gather_one(group, *one, from)) return *error;
+  if (auto error = gather_into(group, record, processes, from, stilled)) {
+    dissolve(std::move(made));
+    return *error;
   }
-  if (record.spec.kind == TargetKind::kProcess) return made;
+  return made;
+}
+
+// Children are born into the group of their parent, so once everybody is in, nobody gets out.
+std::optional<Error> Scout::gather_into(const Cgroup& group, const Record& record, const std::vector<const Process*>& processes,
+                                        const std::string& from, Stilled& stilled) {
+  for (const Process* const one : processes) {
+    if (auto error = gather_one(group, *one, from)) return error;
+  }
+  if (record.spec.kind == TargetKind::kProcess) return std::nullopt;
 
   // Who was born before its parent was moved. Stopped until the group is frozen, so that it cannot go on.
   std::vector<pid_t> known;
@@ -134,13 +147,13 @@ Result<GroupMade> Scout::gather(const Record& record, const std::vector<const Pr
     for (const pid_t pid : std::vector<pid_t>(known)) {
       for (Found& child : find_children(pid, 0, options_.method, protection_, skip)) late.push_back(std::move(child));
     }
-    if (late.empty()) return made;
+    if (late.empty()) return std::nullopt;
     for (Found& one : late) stilled.stop(one, *options_.leases);
     for (size_t i = stilled.size() - late.size(); i < stilled.size(); ++i) {
-      if (auto error = gather_one(group, stilled.at(i), from)) return *error;
+      if (auto error = gather_one(group, stilled.at(i), from)) return error;
     }
   }
-  return Error{Code::kNotPermitted, first, "the tree forks faster than its processes can be moved"};
+  return Error{Code::kNotPermitted, processes.front()->pid(), "the tree forks faster than its processes can be moved"};
 }
 
 std::optional<Error> Scout::gather_one(const Cgroup& group, const Process& one, const std::string& from) const {
@@ -304,6 +317,21 @@ void Scout::handle_evasion(Record& record) {
   record.evaded_then = evaded;
 }
 
+// A group that was made for a target, all of it thawed, goes as soon as nobody is in it any more. Those of a bomb that are about to exit
+// need a CPU for that, and the others who want one are hundreds: it is not waited for here. The lease stays until then, so that the group
+// is not forgotten when we die.
+void Scout::dissolve(GroupMade made) {
+  if (made.group->dismantle(kSoonGone) == 0) return;
+  husks_.push_back(std::move(made));
+  next_husk_ = monotonic_now() + kHuskInterval;
+}
+
+void Scout::dissolve_husks(Nanos now) {
+  if (husks_.empty() || now < next_husk_) return;
+  std::erase_if(husks_, [](GroupMade& husk) { return husk.group->dismantle(0) == 0; });
+  next_husk_ = monotonic_now() + kHuskInterval;
+}
+
 // Of a target that no lane has. Whom somebody else has stopped meanwhile stays stopped, and is no longer ours.
 void Scout::resume(Member& member) const {
   if (!member.stopped) return;
@@ -326,12 +354,15 @@ void Scout::dismantle_groups() {
         if (member->stopped) member->group->set_frozen(false);
         member->stopped = false;
         member->lease->resume_by.store(0, std::memory_order_release);
+        member->group->dismantle(kDismantlePatience);
       } else {
         resume(*member);
       }
       member->group.reset();
     }
   }
+  for (const GroupMade& husk : husks_) husk.group->dismantle(kDismantlePatience);
+  husks_.clear();
 }
 
 }  // namespace hobble

@@ -24,8 +24,10 @@ void read_children_cpu(Member& member) {
 }  // namespace
 
 Nanos Scout::next_wake_up() const {
-  if (records_.empty() || closing_.load()) return kNever;
-  Nanos next = std::min({next_measurement_, next_guardian_, next_look()});
+  if (closing_.load()) return kNever;
+  const Nanos next_husk = husks_.empty() ? kNever : next_husk_;
+  if (records_.empty()) return next_husk;
+  Nanos next = std::min({next_measurement_, next_guardian_, next_look(), next_husk});
   if (followed_ > 0) next = std::min(next, next_reading_);
   return next;
 }

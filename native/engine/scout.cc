@@ -194,6 +194,7 @@ void Scout::run() {
     const Nanos later = monotonic_now();
     read_members(later);
     measure(later);
+    dissolve_husks(later);
   }
   if (herald_) herald_->stop();
 }

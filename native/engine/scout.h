@@ -211,10 +211,14 @@ class Scout {
   Result<Recruits> recruit_cgroup(Record& record);
   std::optional<Error> busy_group(const Cgroup& group) const;
   Result<GroupMade> gather(const Record& record, const std::vector<const Process*>& processes, Stilled& stilled);
+  std::optional<Error> gather_into(const Cgroup& group, const Record& record, const std::vector<const Process*>& processes,
+                                   const std::string& from, Stilled& stilled);
   std::optional<Error> gather_one(const Cgroup& group, const Process& one, const std::string& from) const;
   Member* make_group_member(Record& record, GroupMade made);
   void check_group(Record& record, bool full);
   void tell_unfrozen(const Record& record, const Error& error);
+  void dissolve(GroupMade made);
+  void dissolve_husks(Nanos now);
   void dismantle_groups();
   bool freeze(Record& record);
   void finish_freeze(Record& record);
@@ -267,6 +271,8 @@ class Scout {
   InheritingMutex records_mutex_;  // the scout writes under it, so that others may read
   std::unordered_map<uint64_t, std::unique_ptr<Record>> records_;
 
+  std::vector<GroupMade> husks_;  // made for targets that have ended, thawed, not empty yet
+  Nanos next_husk_ = 0;
   Pool<Member> members_{kMostTargets * 4};
   std::unordered_map<pid_t, Member*> by_pid_;
   ProtectedPrograms protected_programs_;

@@ -86,6 +86,12 @@ export function cpuSecondsOf(pid: number): number {
   return (Number(fields?.[11]) + Number(fields?.[12])) / 100;
 }
 
+/** CPU time in seconds of the children that it has waited for, and of theirs. */
+export function childrenCpuSecondsOf(pid: number): number {
+  const fields = statFields(pid);
+  return (Number(fields?.[13]) + Number(fields?.[14])) / 100;
+}
+
 /** CPU time of this process's main thread so far, which runs the event loop. */
 export function mainThreadCpuMs(): number {
   return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
