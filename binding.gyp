@@ -21,6 +21,7 @@
             "native/engine/engine.cc",
             "native/engine/evasion.cc",
             "native/engine/foreign_stops.cc",
+            "native/engine/accusations.cc",
             "native/engine/freezing.cc",
             "native/engine/guard.cc",
             "native/engine/guarding.cc",

@@ -25,6 +25,14 @@ async function hobbled(options: HobblerOptions, terms: TargetTerms = cycle) {
   return { burner, hobbler, target, events };
 }
 
+/** Spins in eight threads. */
+async function startThreads(): Promise<number> {
+  const spinning = "for (let i = 0; i < 8; i++) new (require('worker_threads').Worker)('for (;;);', { eval: true });";
+  const { pid } = await start([process.execPath, "-e", spinning]);
+  await until(() => cpuSecondsOf(pid) > 0.5, "it spins");
+  return pid;
+}
+
 async function shareOf(pid: number, ms: number): Promise<number> {
   const began = performance.now();
   const before = cpuSecondsOf(pid);
@@ -37,6 +45,27 @@ test("one that keeps still is not suspected", async () => {
   await sleep(1500);
   expect(target.stats()).toMatchObject({ evasions: 0, restops: 0 });
   expect(events).toEqual([]);
+});
+
+test("those whose many threads take long to stop are not taken for evaders", async () => {
+  const pids = await Promise.all([startThreads(), startThreads(), startThreads(), startThreads()]);
+  const hobbler = new Hobbler();
+  onTestFinished(() => hobbler.close());
+  const targets = pids.map((pid) => hobbler.add(pid, { run: "10ms", stop: "250ms" }));
+  await Promise.all(targets.map((target) => target.ready));
+  await sleep(3000);
+  for (const target of targets) expect(target.stats()).toMatchObject({ via: "signal", evasions: 0, restops: 0 });
+});
+
+test("one with many threads that is sent SIGCONT is caught all the same", async () => {
+  const pid = await startThreads();
+  const hobbler = new Hobbler({ onEvasion: "restop" });
+  onTestFinished(() => hobbler.close());
+  const events: EvasionEvent[] = [];
+  hobbler.on("evasion", (event) => void events.push(event));
+  await hobbler.add(pid, { run: "10ms", stop: "250ms" }).ready;
+  await friendOf(pid, 0.5);
+  await until(() => events.length > 1, "it is caught");
 });
 
 test("a SIGCONT every half millisecond is answered with SIGSTOP again, within a share of the engine's CPU", async () => {

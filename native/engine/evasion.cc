@@ -4,7 +4,8 @@
 //
 // Every stop window is judged at its end. Whoever was seen to run in one is watched in the next ones: looked at again and again, and
 // reported. Once that is proven every look sends SIGSTOP, whether the clock has moved or not: it moves once a tick while the process runs
-// (4 ms), in which a SIGCONT each half millisecond would have won 98 % of a CPU.
+// (4 ms), in which a SIGCONT each half millisecond would have won 98 % of a CPU. Of a process of several threads the clock alone proves
+// nothing: the scout looks at it, and until it has a say nothing is counted and nothing sent.
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -21,6 +22,8 @@ constexpr Nanos kStill = 40 * kMicrosecond;
 // Likewise in a stop window of which only the beginning and the end were looked at. The clock of a process that runs is brought up to date
 // once a tick only, or when it leaves its CPU: right after the SIGSTOP it lags by up to a tick for each thread.
 constexpr Nanos kUnwatchedShare = 50;
+// For so long a thread may run before another one that waits for its CPU gets it (base_slice_ns of the scheduler: 2.8 to 4 ms).
+constexpr Nanos kSlice = 4 * kMillisecond;
 // Stop windows longer than that are looked at in between too, so that nobody runs for long.
 constexpr Nanos kLongWindow = kSecond;
 constexpr Nanos kFirstLook = 500 * kMillisecond;
@@ -96,6 +99,7 @@ void Lane::watch(Target& target, Nanos now, Nanos end) {
 // before this one.
 void Lane::watch_members(Target& target, bool counts) {
   const bool proven = counts && target.proofs >= kProof;
+  bool doubtful = false;
   int looked = 0;
   for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
     Member* const next = decltype(target.members)::next(member);
@@ -103,12 +107,15 @@ void Lane::watch_members(Target& target, bool counts) {
     const Nanos ran = cpu - member->cpu_still;
     if (cpu >= 0 && stopped_by_us(*member)) {
       const bool has_run = ran > kStill;
+      const bool answerable = member->standing.get() == Standing::kAnswerable;
       if (has_run) member->cpu_still = cpu;
-      if (has_run && counts) count_evasion(target, *member, ran);
-      if ((proven || (has_run && counts)) && target.restops_allowed) restop(*member);
+      if (has_run && counts && answerable) count_evasion(target, *member, ran);
+      if ((proven || (has_run && counts)) && answerable && target.restops_allowed) restop(*member);
+      doubtful = doubtful || (has_run && counts && !answerable);
     }
     member = next;
   }
+  if (doubtful) send_note(target.evasion_note, &target);
 }
 
 // One that was stopped again already keeps it pending: whoever looks after it must not take that for somebody else's.
@@ -134,17 +141,19 @@ void Lane::count_evasion(Target& target, const Member& member, Nanos ran) {
 // Was more used since the SIGSTOPs than they need to arrive?
 bool Lane::ran_unwatched(Target& target, Nanos now) {
   const Nanos stopped = now - target.halted;
-  static const Nanos lag = tick() + kArrival;
-  const Nanos allowed = std::max(lag, stopped / kUnwatchedShare);
-  if (stopped < 2 * allowed) return false;
+  static const Nanos lag = tick();
+  if (stopped < 2 * (lag + kArrival)) return false;
   bool ran_on = false;
   int looked = 0;
   for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
     const Nanos cpu = cpu_time(member->process.pid());
     const Nanos ran = cpu - member->cpu_still;
+    const auto threads = static_cast<Nanos>(member->threads.get());
+    const Nanos late = threads > 1 ? lag * std::min<Nanos>(threads - 1, cpus_ - 1) + kSlice * threads : 0;
+    const Nanos allowed = std::clamp(lag + kArrival + late, stopped / kUnwatchedShare, stopped / 2);
     if (cpu >= 0 && ran > allowed && stopped_by_us(*member)) {
       ran_on = true;
-      target.evaded.add(ran);
+      if (threads == 1) target.evaded.add(ran);
       member->cpu_still = cpu;
     }
     member = decltype(target.members)::next(member);
@@ -157,6 +166,12 @@ void Lane::suspect(Target& target) {
   target.clean_windows = 0;
   target.proofs = 0;
   target.settled_down = false;
+  int looked = 0;
+  for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
+    member->standing.set(Standing::kUnknown);
+    member = decltype(target.members)::next(member);
+  }
+  send_note(target.evasion_note, &target);
 }
 
 // The stop window ends now: before the SIGCONTs.

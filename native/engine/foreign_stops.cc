@@ -135,6 +135,7 @@ void Scout::look_at(Member& member) {
   const Nanos resume_by = member.lease->resume_by.load(std::memory_order_acquire);
   const auto status = read_status(member);
   if (!status) return;
+  member.threads.set(status->threads);
   const bool stopped = status->state == 'T' || status->state == 't';
   if (member.held.get()) {
     // With the debugger gone, a stop that is ours and nobody else's is in force still: the lane ends it in its turn.

@@ -288,35 +288,6 @@ void Scout::finish_freeze(Record& record) {
   if (record.release_asked) post_to_lane(record, Command::Kind::kRemove);
 }
 
-// Members run although they are stopped: somebody sends them SIGCONT.
-void Scout::handle_evasion(Record& record) {
-  constexpr Nanos kSoonAgain = 5 * kSecond;
-  Target& target = *record.target;
-  const Nanos now = monotonic_now();
-  target.evasions_told.set(target.evasions.get());
-  if (record.retired || record.moving || record.ending) return;
-  Nanos cpu = 0;
-  for (const Member* member : record.members) cpu += std::max<Nanos>(0, member->cpu());
-  const bool again = record.evasion_told_at != 0 && now - record.evasion_told_at < kSoonAgain;
-  const Nanos evaded = target.evaded.get();
-  const Nanos since = again ? now - record.evasion_told_at : 0;
-  const OnEvasion how = record.spec.on_evasion;
-  // Sending SIGSTOP again was not enough, or not wanted.
-  const bool freezes = (how == OnEvasion::kFreeze || (how == OnEvasion::kAuto && again)) && freeze(record);
-  events_.push({.type = Event::Type::kEvasion,
-                .target = target.id.get(),
-                .pid = target.evader.get(),
-                .code = freezes                     ? "freeze"
-                        : how == OnEvasion::kReport ? "report"
-                                                    : "restop",
-                .message = "process " + std::to_string(target.evader.get()) + " runs while it should stand still: it is sent SIGCONT",
-                .amount = static_cast<double>(evaded - (again ? record.evaded_then : 0)),
-                .share = since > 0 ? static_cast<double>(cpu - record.cpu_then) / static_cast<double>(since) : 0});
-  record.evasion_told_at = now;
-  record.cpu_then = cpu;
-  record.evaded_then = evaded;
-}
-
 // A group that was made for a target, all of it thawed, goes as soon as nobody is in it any more. Those of a bomb that are about to exit
 // need a CPU for that, and the others who want one are hundreds: it is not waited for here. The lease stays until then, so that the group
 // is not forgotten when we die.

@@ -179,8 +179,8 @@ class Lane {
   void watch_members(Target& target, bool counts);
   void restop(Member& member);
   static void count_evasion(Target& target, const Member& member, Nanos ran);
-  static bool ran_unwatched(Target& target, Nanos now);
-  static void suspect(Target& target);
+  bool ran_unwatched(Target& target, Nanos now);
+  void suspect(Target& target);
   void judge(Target& target, Nanos now);
   void doubt(Target& target, Nanos now);
   void report_evasion(Target& target, Nanos now);

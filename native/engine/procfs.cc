@@ -153,6 +153,7 @@ std::optional<StopStatus> read_stop_status_fd(int fd) {
   const size_t state = text.find("\nState:\t");
   if (state != std::string_view::npos) status.state = text[state + 8];
   status.tracer = static_cast<pid_t>(status_field(text, "\nTracerPid:", 10));
+  status.threads = static_cast<uint32_t>(status_field(text, "\nThreads:", 10));
   const uint64_t pending = status_field(text, "\nShdPnd:", 16) | status_field(text, "\nSigPnd:", 16);
   const uint64_t handled = status_field(text, "\nSigCgt:", 16) | status_field(text, "\nSigIgn:", 16) | status_field(text, "\nSigBlk:", 16);
   const uint64_t from_terminal = bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);

@@ -46,6 +46,7 @@ bool has_stopped(int fd);
 struct StopStatus {
   char state = '?';
   pid_t tracer = 0;
+  uint32_t threads = 0;
   bool stop_pending = false;  // SIGSTOP, or a stop signal of a terminal that the process does not handle, waits to be delivered
 };
 

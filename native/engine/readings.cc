@@ -41,6 +41,7 @@ Member* Scout::make_members(Record& record, std::vector<Found> found) {
     if (member == nullptr) break;
     member->process = std::move(one.process);
     member->target = record.target;
+    member->threads.set(one.stat.threads);
     member->lease = options_.leases->allocate(member->process.identity(), 0);
     member->cpu_at_add = std::max<Nanos>(0, cpu_time(member->process.pid()));
     // What a child spent before it was found was spent within the tree.

@@ -46,6 +46,7 @@ struct Request {
   Kind kind = Kind::kAdd;
   uint64_t target = 0;
   TargetSpec spec;
+  double revision = 0;         // kUpdate: told when it is refused
   TargetPool* pool = nullptr;  // kSetPool, kEndPool
   PoolTerms pool_terms;
 };
@@ -222,8 +223,10 @@ class Scout {
   void dismantle_groups();
   bool freeze(Record& record);
   void finish_freeze(Record& record);
-  void handle_evasion(Record& record);
   void resume(Member& member) const;
+  // accusations.cc: who runs although it is stopped
+  void handle_evasion(Record& record);
+  void examine(Member& member);
   // foreign_stops.cc: what others stopped
   void watch_for_foreign_stops(const Record& record, Nanos now);
   Nanos next_look() const;

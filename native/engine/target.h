@@ -62,6 +62,15 @@ struct Note {
   std::atomic<bool> under_way{false};
 };
 
+// What CPU time in a stop window means. The threads of a process run on until the one that takes the SIGSTOP has got a CPU, which on a busy
+// host takes tens of milliseconds; a process of one thread does not.
+enum class Standing : uint8_t {
+  kUnknown,      // since it is suspected nobody has looked
+  kSlow,         // it has several threads, and was not seen to run but with its SIGSTOP on its way
+  kSeenRunning,  // once it was seen to run with none on its way
+  kAnswerable,   // it has one thread, or was seen so twice: when it runs in a stop window it was sent SIGCONT
+};
+
 // One process of a target, or a cgroup that is frozen as a whole.
 struct Member {
   Process process;
@@ -76,6 +85,11 @@ struct Member {
   Counter<bool> held;
   // By a debugger. Our own stop, if one was in force, stays in force underneath: it is owed a SIGCONT.
   Counter<bool> traced;
+
+  // When last looked at. Set by the scout.
+  Counter<uint32_t> threads{1};
+  // Set by the scout; back to kUnknown by the lane.
+  Counter<Standing> standing{Standing::kUnknown};
 
   // 0 or an errno. SIGSTOP and SIGCONT alone make sense for a cgroup.
   int send(int number) const { return group ? group->set_frozen(number == SIGSTOP) : process.send(number); }
