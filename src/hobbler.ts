@@ -7,7 +7,7 @@ import { createEngine, type NativeEngine, type NativeEvent } from "./native.js";
 import { checkHobblerOptions, checkSelector, type HobblerOptions, type TargetSelector } from "./options.js";
 import { idOf, Pool, type PoolOptions } from "./pool.js";
 import { type EngineHistograms, type HobblerStats, readHistograms, readHobblerStats } from "./stats.js";
-import { lifecycleOf, Target } from "./target.js";
+import { lifecycleOf, refuseUpdate, Target } from "./target.js";
 import { readTargetStats, type TargetStats } from "./target-stats.js";
 import { checkTerms, type TargetTerms } from "./terms.js";
 
@@ -54,6 +54,8 @@ export interface HobblerEvents {
   crowded: [{ target: Target; members: number; message: string }];
   /** The time given with `for` is over: everything was resumed and released. */
   finished: [];
+  /** The engine has ended, and everything was resumed: after `close`, or by itself, because of a lost guardian that is required (`unguarded` came before). */
+  closed: [];
 }
 
 /** Hobblers that were not closed: they go on hobbling, referenced by their owner or not. */
@@ -73,6 +75,7 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
   readonly #signal: AbortSignal | undefined;
   readonly #closeOnAbort = () => void this.close();
   #closing: Promise<void> | undefined;
+  #finished = false;
   #resolveClosed: () => void = () => {};
 
   /**
@@ -100,6 +103,7 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
     const selection = checkSelector(selector);
     const checked = checkTerms(terms, this.#findPool);
     if (this.#closing !== undefined) throw new HobbleError("ERR_CLOSED", "the hobbler is closed", { pid: selection.pid });
+    if (this.#finished) throw new HobbleError("ERR_CLOSED", "the time given with for is over", { pid: selection.pid });
     const { kind, pid, startTime, inode, adoptOrphans, cgroup, via, onEvasion = this.#onEvasion } = selection;
     const id = callNative(() => this.#engine.add(kind, pid, startTime, inode, adoptOrphans, checked.block, cgroup, via, onEvasion), pid);
     const target = new Target(this.#engine, new Lifecycle(selection.pid, this.#keepAlive), id, selection, checked, this.#findPool);
@@ -233,9 +237,12 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
         if (target !== undefined && this.listenerCount("error") > 0) this.emit("error", { target, error });
         break;
       }
-      case "overload":
+      case "overload": {
+        const target = this.#targets.get(event.id);
+        if (target !== undefined) refuseUpdate(target, event.amount);
         this.emit("overload", { reason: event.code as OverloadEvent["reason"], message: event.message, stretch: event.stretch });
         break;
+      }
       case "held":
       case "unheld": {
         const target = this.#targets.get(event.id);
@@ -272,6 +279,7 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
         this.emit("unguarded", { error: new HobbleError(event.code as HobbleErrorCode, event.message) });
         break;
       case "finished":
+        this.#finished = true;
         this.#endAll("finished");
         this.emit("finished");
         break;
@@ -283,6 +291,7 @@ export class Hobbler extends EventEmitter<HobblerEvents> implements AsyncDisposa
         this.#engine.closeNow();
         living.delete(this);
         this.#resolveClosed();
+        this.emit("closed");
         break;
     }
   }

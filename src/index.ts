@@ -7,7 +7,7 @@ export { identify } from "./identify.js";
 export type { EndReason } from "./lifecycle.js";
 export type { ProcessIdentity } from "./native.js";
 export type { HobblerOptions, SeenIdentity, Stopping, TargetSelector } from "./options.js";
-export type { Pool, PoolOptions, PoolStats } from "./pool.js";
+export type { Pool, PoolChanges, PoolOptions, PoolStats } from "./pool.js";
 export { type RecoveredProcess, type RecoveredTable, recover } from "./recovery.js";
 export type { EngineHistograms, Histogram, HobblerStats, Quantiles } from "./stats.js";
 export type { Target } from "./target.js";

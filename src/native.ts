@@ -73,7 +73,7 @@ export interface NativeEvent {
   message: string;
   /** For "overload": periods are lengthened by this factor (1 = not at all). */
   stretch: number;
-  /** For "evasion": CPU time spent while it should have stood still, ns. For "crowded": members. */
+  /** For "evasion": CPU time spent while it should have stood still, ns. For "crowded": members. For "overload" of a target: the revision of its terms that was refused. */
   amount: number;
   /** For "evasion": that time as a share of one CPU. */
   share: number;
@@ -253,7 +253,8 @@ export interface NativeEngine {
     via: number,
     onEvasion: number,
   ): number;
-  update(id: number, terms: Float64Array): void;
+  /** @param revision comes back with the event "overload" if the terms are refused. */
+  update(id: number, terms: Float64Array, revision: number): void;
   /** Resume and forget a target; a "released" event follows. */
   release(id: number): void;
   /** Returns its id (> 0). `concurrency` 0 = no cap. */
@@ -443,6 +444,8 @@ export interface HostAddon {
    * @param openFiles its soft limit on open files; -1 = unlimited
    */
   holdCommand(words: Buffer, inheritedFds: Int32Array, openFiles: number, onEvent: (event: CommandEvent) => void): HeldCommand;
+  /** Writes to standard error, at once, also where a background job is stopped for writing to its terminal. */
+  complain(text: string): void;
   /** Does to this process what a job control signal does to a program that leaves it alone: stops it. Returns when continued. */
   stopSelf(signal: number): void;
   /** Does to this process what a signal does to a program that it kills. Nothing else runs: no exit handler, no clean-up. */

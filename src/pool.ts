@@ -18,6 +18,14 @@ export interface PoolOptions {
   minRun?: Duration | undefined;
 }
 
+/** What `update` takes. */
+export interface PoolChanges {
+  limit?: CpuLimit | undefined;
+  concurrency?: number | null | undefined;
+  burst?: Duration | null | undefined;
+  minRun?: Duration | null | undefined;
+}
+
 export interface PoolStats {
   /** In CPUs. */
   limit: number;
@@ -69,14 +77,16 @@ export class Pool {
   }
 
   /**
-   * Changes its limit or how it is shared; what is not given stays as it is.
+   * Changes its limit or how it is shared; what is not given stays as it is, `null` goes back to the default.
    *
    * @throws HobbleError `EINVAL` for a value out of its range, `ERR_CLOSED` after `close`.
    */
-  update(changes: Partial<PoolOptions>): void {
+  update(changes: PoolChanges): void {
     if (this.#closed) throw new HobbleError("ERR_CLOSED", `the pool ${this.name} is closed`);
+    if (typeof changes !== "object" || changes === null) throw new HobbleError("EINVAL", "the change must be an object");
     const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-    const options = { ...this.#options, ...given };
+    const merged = { ...this.#options, ...given };
+    const options = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)) as unknown as PoolOptions;
     this.#engine.updatePool(this.#id, ...numbers(check(poolOptions, options, "the pool")));
     this.#options = options;
   }

@@ -8,6 +8,11 @@ import { type CheckedTerms, checkTermsUpdate, type FindPool, type TermsChanges }
 
 /** For its hobbler, which alone knows what happens to it. */
 export let lifecycleOf: (target: Target) => Lifecycle;
+/** The engine did not take the terms of an update: those before it stay in force. */
+export let refuseUpdate: (target: Target, revision: number) => void;
+
+/** Of terms that were offered, so many are kept: a refusal comes within milliseconds. */
+const offersKept = 16;
 
 export class Target {
   /** Unique within its hobbler, from 1. */
@@ -20,10 +25,16 @@ export class Target {
   readonly #engine: NativeEngine;
   readonly #lifecycle: Lifecycle;
   readonly #findPool: FindPool;
-  #terms: CheckedTerms;
+  /** Terms that were not refused; the last are in force, or will be when the engine has heard of them. */
+  #offers: { revision: number; terms: CheckedTerms }[];
+  #revision = 0;
 
   static {
     lifecycleOf = (target) => target.#lifecycle;
+    refuseUpdate = (target, revision) => {
+      const left = target.#offers.filter((offer) => offer.revision !== revision);
+      if (left.length > 0) target.#offers = left;
+    };
   }
 
   /** @internal Targets come from `Hobbler.add`. */
@@ -34,7 +45,7 @@ export class Target {
     this.pid = selection.pid;
     this.cgroup = selection.cgroup === "" ? undefined : selection.cgroup;
     this.kind = kindName(selection.kind);
-    this.#terms = terms;
+    this.#offers = [{ revision: 0, terms }];
     this.#findPool = findPool;
   }
 
@@ -62,17 +73,20 @@ export class Target {
 
   /**
    * Changes its terms; what is not given stays as it is, `null` takes it away: `{ run: null, limit: "5%" }` puts a limit in the place of a cycle.
-   * A window of a cycle that has begun is finished or cut by the new lengths, whichever ends it sooner.
+   * A window of a cycle that has begun is finished or cut by the new lengths, whichever ends it sooner. Terms for which the engine would need more
+   * than `maxShare`, or that a group frozen by cgroup v1 cannot have, are refused with an "overload" event; those before stay in force.
    *
    * @throws HobbleError `EINVAL` for a value out of its range, `ERR_CLOSED` when it is a target no longer.
    */
   update(changes: TermsChanges): void {
-    const terms = checkTermsUpdate(this.#terms, changes, this.#findPool);
+    const before = this.#offers.at(-1) as { terms: CheckedTerms };
+    const terms = checkTermsUpdate(before.terms, changes, this.#findPool);
     if (this.#lifecycle.end !== undefined || this.#lifecycle.releasing) {
       throw new HobbleError("ERR_CLOSED", `${this.cgroup ?? `process ${this.pid}`} is a target no longer`, { pid: this.pid });
     }
-    this.#engine.update(this.id, terms.block);
-    this.#terms = terms;
+    const revision = ++this.#revision;
+    this.#engine.update(this.id, terms.block, revision);
+    this.#offers = [...this.#offers, { revision, terms }].slice(-offersKept);
   }
 
   /** Its figures, CPU time included; undefined when it is a target no longer. */

@@ -115,7 +115,9 @@ export function checkTermsUpdate(terms: CheckedTerms, changes: TermsChanges, fin
   ] as const) {
     if (merged[key] === null) for (const gone of [key, ...more]) delete merged[gone];
   }
-  return checkTerms(merged as unknown as TargetTerms, findPool);
+  // One that was closed goes on for those that belong to it, and its name may be another pool's by now.
+  const stays: FindPool = () => terms.block[TermsField.pool] ?? 0;
+  return checkTerms(merged as unknown as TargetTerms, changes.pool === undefined ? stays : findPool);
 }
 
 /** Share of the time that a cycle lets its target run; undefined without a cycle. */

@@ -278,6 +278,19 @@ describe("by hand", () => {
     expect(await runsOn(sleeper.pid)).toBe(true);
   });
 
+  test("into a pool: admins may, others where it is open", async () => {
+    const sleeper = await startSleeper();
+    const { daemon } = await startDaemon('[daemon]\nscan = "200ms"\n[pool.closed]\nlimit = 0.5\n[pool.shared]\nlimit = 0.5\nopen = true\n');
+    const user = { uid: process.geteuid?.() ?? 0, user: "somebody", admin: false };
+    await expect(daemon.add(byHand(sleeper.pid, { runNs: null, stopNs: null, pool: "closed" }), user)).rejects.toMatchObject({
+      code: "EPERM",
+    });
+    await daemon.add(byHand(sleeper.pid, { runNs: null, stopNs: null, pool: "shared" }), user);
+    await daemon.remove(sleeper.pid, user);
+    await daemon.add(byHand(sleeper.pid, { runNs: null, stopNs: null, pool: "closed" }), { ...user, admin: true });
+    expect(daemon.targets()).toMatchObject([{ pid: sleeper.pid, pool: "closed" }]);
+  });
+
   test("what a rule imposed can be lifted, and stays so while it goes on to match", async () => {
     const { pid } = await markedSleeper("lift");
     const { daemon, decided } = await startDaemon(

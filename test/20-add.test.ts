@@ -158,6 +158,19 @@ test("update changes the cycle of a living target", async () => {
   expect(() => target.update({ run: 1 })).toThrow(expect.objectContaining({ code: "ERR_CLOSED", pid }));
 });
 
+test("an update that the engine refuses is not the base of the next one", async () => {
+  await using modest = new Hobbler({ maxShare: 0.005 });
+  const { pid } = await startSleeper();
+  const target = modest.add(pid, { run: "1s", stop: "1s" });
+  await target.ready;
+  const refused = new Promise<{ message: string }>((resolve) => modest.once("overload", resolve));
+  target.update({ run: "100us", stop: "100us" });
+  expect((await refused).message).toMatch(/more CPU than maxShare allows; the old one stays/);
+  target.update({ stop: "2s" });
+  await until(() => target.stats()?.stopNs === 2e9, "the next one is in force");
+  expect(target.stats()).toMatchObject({ runNs: 1e9 });
+});
+
 test("a process may become a target again after its release", async () => {
   const { pid } = await startSleeper();
   for (let round = 0; round < 3; round++) {

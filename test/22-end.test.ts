@@ -69,6 +69,7 @@ test("`for` ends it on the native side, while the event loop is blocked", async 
   hobbler.ref();
   await expect(target.ended).resolves.toBe("finished");
   await until(() => finished === 1, "the event came");
+  expect(() => hobbler.add(process.pid, { run: 1, stop: 1 })).toThrow(expect.objectContaining({ code: "ERR_CLOSED" }));
   expect(hobbler.targets.size).toBe(0);
   await hobbler.close();
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cliPath, hobble, hobbles } from "./helpers/cli.js";
+import { cliPath, hobble, hobbles, run } from "./helpers/cli.js";
 import { end, exitOf, observe, runsOn, start, startSleeper, stateOf, until } from "./helpers/processes.js";
 import { rounds, roundsTimeoutMs } from "./helpers/rounds.js";
 import { Terminal } from "./helpers/terminal.js";
@@ -64,6 +64,18 @@ describe("in the middle of a stop window", () => {
       expect(stateOf(pid)).not.toBe("T");
     }
   });
+});
+
+test("without a shell that could continue it, a stop from the terminal does not stop it", async () => {
+  const { pid } = await startSleeper();
+  // A session of its own: its process group has no parent in it.
+  const attach = await run([process.execPath, cliPath, "attach", String(pid), ...longStop, "--json"], { detached: true });
+  await until(() => stateOf(pid) === "T", "it is stopped");
+  attach.child.kill("SIGTSTP");
+  expect((await observe(attach.pid, 300)).get("T")).toBeUndefined();
+  await until(() => stateOf(pid) === "T", "it is hobbled on");
+  attach.child.kill("SIGTERM");
+  expect(await attach.exit).toBe(0);
 });
 
 describe("on a terminal", () => {

@@ -75,7 +75,7 @@ test("the soft limit on open files", () => compare("ulimit -Sn; ulimit -Hn", (wo
 test("open descriptors", () =>
   compare(
     'for fd in /proc/self/fd/*; do test -e $fd && echo "$(basename $fd)"; done',
-    (words) => `exec 3</etc/passwd 5>/dev/null 77</etc/group; ${words}; true`,
+    (words) => `exec 3</etc/passwd 5>/dev/null 7</dev/null 77</etc/group; ${words}; true`,
   ));
 
 test("descriptors that are pipes", () =>

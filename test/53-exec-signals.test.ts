@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { run } from "./helpers/cli.js";
 import { execWords, result, startExec } from "./helpers/exec.js";
+import { newFolder } from "./helpers/folders.js";
 import { childrenOf, observe, processName, runsOn, stateOf, until } from "./helpers/processes.js";
 
 const halfCycle = ["--run", "20ms", "--stop", "20ms"];
@@ -16,7 +19,7 @@ test("the command is hobbled", async () => {
   expect(states.get("R")).toBeGreaterThan(40);
 });
 
-test.each(["USR1", "USR2", "TERM", "INT", "HUP", "QUIT", "ALRM", "WINCH", "RTMIN"])("%s is passed on", async (signal) => {
+test.each(["USR1", "USR2", "TERM", "INT", "HUP", "QUIT", "ALRM", "WINCH", "ABRT", "XCPU", "RTMIN"])("%s is passed on", async (signal) => {
   const exec = await startExec(trapping(signal), halfCycle);
   await result(["kill", `-${signal}`, String(exec.pid)]);
   await exec.says(`got ${signal}`);
@@ -31,6 +34,18 @@ test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const)("%s ends a comman
   exec.child.kill(signal);
   expect(await exec.exit).toBe(signal);
   expect(stateOf(commandPid)).toBe("gone");
+});
+
+test("the hang-up of a terminal that it leads is passed on", async () => {
+  const file = join(newFolder(), "hung-up");
+  const command = ["bash", "-c", `trap 'echo yes >${file}; exit' HUP; echo ready; while :; do sleep 0.05; done`];
+  // The program on a pseudo-terminal of its own, leader of its session; with the one who has the other end, the line goes.
+  const terminal = await run(["python3", "-c", "import pty, sys; pty.spawn(sys.argv[1:])", ...execWords(command, halfCycle)]);
+  await until(() => terminal.stdout().includes("ready"), "the command is ready");
+  const [exec = 0] = childrenOf(terminal.pid);
+  terminal.child.kill("SIGKILL");
+  await until(() => existsSync(file), "the command heard of it");
+  await until(() => stateOf(exec) === "gone", "hobble has ended with it");
 });
 
 test("a command that outlives SIGTERM is hobbled again", async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { execWords, quickCycle } from "./helpers/exec.js";
+import { execWords, hobbleWords, quickCycle } from "./helpers/exec.js";
 import { childrenOf, observe, processName, stateOf, until } from "./helpers/processes.js";
 import { Terminal } from "./helpers/terminal.js";
 
@@ -115,6 +115,27 @@ test("Ctrl-Z stops the descendants of the command too", async () => {
   await staysStopped(pid);
   terminal.type("fg\n");
   await isHobbled(pid);
+});
+
+test("Ctrl-Z while only descendants of the command are left stops them and hobble", async () => {
+  terminal.type(`${hobbled(["sh", "-c", "sleep 60 & exit 0"], [...mostlyStopped, "--wait-all"])}\n`);
+  const pid = await memberOfJob("sleep");
+  const exec = terminal.jobs.find((job) => childrenOf(job).includes(pid)) ?? 0;
+  await until(() => childrenOf(exec).length === 1, "the command has ended");
+  terminal.type(ctrlZ);
+  await terminal.shows(/Stopped/);
+  await staysStopped(pid);
+  terminal.type("fg\n");
+  await isHobbled(pid);
+  terminal.type(ctrlC);
+  await terminal.shows(prompt);
+});
+
+test("in the background, with a terminal that stops jobs for their output, it says what is wrong and ends", async () => {
+  const words = [...hobbleWords, "exec", ...quickCycle, "--", "/no/such/command"];
+  terminal.type(`stty tostop\n${words.join(" ")} & wait $!; echo code $?\n`);
+  await terminal.shows(/there is no command "\/no\/such\/command"/);
+  await terminal.shows(/code 127\r/);
 });
 
 test("Ctrl-Z stops a whole pipeline, and fg continues it", async () => {

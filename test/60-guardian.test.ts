@@ -133,7 +133,7 @@ describe("where no guardian can be started", () => {
     rmSync(program);
     kill(guardianOf(owner.pid) ?? 0);
     await until(() => stateOf(owner.held) !== "T", "it runs");
-    await owner.exit;
+    expect(await owner.exit).toBe(1);
     expect(await runsOn(owner.held)).toBe(true);
     expect(tablesIn(owner.runtimeDir)).toEqual([]);
   });

@@ -1,5 +1,6 @@
 /** A process has one hobbler: a second is refused, and told who the first is. */
 import { rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { type HobbleError, Hobbler } from "../src/index.js";
 import { host } from "../src/native.js";
@@ -70,6 +71,26 @@ describe.runIf(isRoot)("a hobble that cannot see the first", () => {
     const before = host().cpuTimeNs(pid);
     await until(() => host().cpuTimeNs(pid) > before + 100e6, "it runs");
     await end(second);
+    expect(await runsOn(pid)).toBe(true);
+  });
+
+  test("does not keep root from its process where root ignores what users do", async () => {
+    const { pid } = await startAs(student.name, ["sh", "-c", "while :; do :; done"]);
+    const attach = [process.execPath, cliPath, "attach", String(pid), "--cpu", "95%", "--json"];
+    const own = await startAs(student.name, attach);
+    let said = "";
+    own.child.stdout?.setEncoding("utf8").on("data", (text) => (said += text));
+    await until(() => said.includes("hobbled"), "its user hobbles it");
+    await using respectful = new Hobbler();
+    await expect(respectful.add(pid, { limit: "5%" }).ready).rejects.toMatchObject({ code: "ERR_BUSY" });
+    await using root = new Hobbler({ foreignStops: "ignore" });
+    await root.add(pid, { limit: "5%" }).ready;
+    await sleep(1000);
+    const before = host().cpuTimeNs(pid);
+    await sleep(2000);
+    expect(host().cpuTimeNs(pid) - before).toBeLessThan(0.3e9);
+    await end(own);
+    await root.close();
     expect(await runsOn(pid)).toBe(true);
   });
 });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { Hobbler } from "../src/index.js";
 import { host } from "../src/native.js";
 import { hobble, hobbles } from "./helpers/cli.js";
-import { runsOn, startBurner, startSleeper, stateOf } from "./helpers/processes.js";
+import { runsOn, startBurner, startSleeper, stateOf, until } from "./helpers/processes.js";
 
 let hobbler: Hobbler;
 beforeEach(() => {
@@ -102,6 +102,30 @@ test("targets join and leave, and the pool changes", async () => {
   expect(() => hobbler.add(pids[0] ?? 0, { pool })).toThrow(/pool of this hobbler that was not closed/);
   await Promise.all(targets.map((target) => target.release()));
   for (const pid of pids) expect(await runsOn(pid)).toBe(true);
+});
+
+test("a pool that is closed goes on for those in it, whoever has its name", async () => {
+  const pids = await burners(2);
+  const pool = hobbler.pool("tarpit", { limit: "10%", concurrency: 1 });
+  const targets = pids.map((pid) => hobbler.add(pid, { pool: "tarpit" }));
+  await Promise.all(targets.map((target) => target.ready));
+  pool.close();
+  const namesake = hobbler.pool("tarpit", { limit: 1 });
+  for (const target of targets) target.update({ weight: 2 });
+  await sleep(500);
+  expect(namesake.stats()?.targets).toBe(0);
+  expect(sum(await sharesOf(pids, 2000))).toBeLessThan(0.125);
+  for (const target of targets) target.update({ pool: "tarpit" });
+  await until(() => namesake.stats()?.targets === 2, "they have moved");
+});
+
+test("its cap can be taken away", async () => {
+  const pids = await burners(2);
+  const pool = hobbler.pool("tarpit", { limit: 1.8, concurrency: 1 });
+  await Promise.all(pids.map((pid) => hobbler.add(pid, { pool }).ready));
+  await until(() => pool.stats()?.inTurn === 1 && pool.stats()?.waiting === 1, "one has a turn");
+  pool.update({ concurrency: null });
+  await until(() => pool.stats()?.inTurn === 2, "both have");
 });
 
 test("a weight that changes lets nobody run who waits", async () => {

@@ -287,7 +287,7 @@ class EngineObject : public Napi::ObjectWrap<EngineObject> {
   void update(const Napi::CallbackInfo& info) {
     hobble::TargetSpec spec;
     read_terms(*engine_, info[1], spec);
-    if (!env_.IsExceptionPending()) engine_->update(id_of(info), spec);
+    if (!env_.IsExceptionPending()) engine_->update(id_of(info), spec, checked_number(info[2], "revision", 0, 1e15));
   }
 
   void release(const Napi::CallbackInfo& info) { engine_->release(id_of(info)); }

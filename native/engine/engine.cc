@@ -149,7 +149,9 @@ uint64_t Engine::add(const TargetSpec& spec) {
   return id;
 }
 
-void Engine::update(uint64_t id, const TargetSpec& spec) { scout_->post({.kind = Request::Kind::kUpdate, .target = id, .spec = spec}); }
+void Engine::update(uint64_t id, const TargetSpec& spec, double revision) {
+  scout_->post({.kind = Request::Kind::kUpdate, .target = id, .spec = spec, .revision = revision});
+}
 
 void Engine::release(uint64_t id) { scout_->post({.kind = Request::Kind::kRelease, .target = id}); }
 

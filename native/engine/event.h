@@ -35,7 +35,7 @@ struct Event {
   std::string code;
   std::string message;
   int stretch = 1;
-  double amount = 0;  // kEvasion: CPU time, ns; kCrowded: members
+  double amount = 0;  // kEvasion: CPU time, ns; kCrowded: members; kOverload of a target: the update that was refused
   double share = 0;   // kEvasion: of one CPU, in the time it was watched
 };
 

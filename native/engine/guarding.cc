@@ -1,4 +1,6 @@
 // The guardian of an engine, and its neighbours. Part of class Scout; everything here runs on the scout's thread, or after its end.
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "engine/runtime_dir.h"
@@ -36,7 +38,9 @@ void Scout::let_guardian_go() {
 }
 
 void Scout::read_neighbours(Nanos now) {
-  neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path());
+  // Whom root must not let off because he stops himself, he must not let off because he hobbles himself.
+  const bool heed_users = options_.respect_foreign_stops || geteuid() != 0;
+  neighbours_.read(visible_runtime_directories(options_.runtime_directory), options_.leases->path(), heed_users);
   neighbours_read_ = now;
 }
 

@@ -24,7 +24,7 @@ UniqueFd Neighbours::claim(const std::string& directory) {
   return claim;
 }
 
-void Neighbours::read(const std::vector<std::string>& directories, const std::string& own) {
+void Neighbours::read(const std::vector<std::string>& directories, const std::string& own, bool heed_users) {
   claims_.clear();
   groups_.clear();
   for (const std::string& path : directories) {
@@ -41,6 +41,7 @@ void Neighbours::read(const std::vector<std::string>& directories, const std::st
       struct stat status {};
       if (fstat(file.get(), &status) != 0) continue;
       const long user = table_speaks_for(directory.get(), status);
+      if (user > 0 && !heed_users) continue;
       for (const LeaseEntry& entry : leases->entries) {
         if (!entry.group.empty()) {
           struct stat group {};

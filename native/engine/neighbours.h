@@ -17,8 +17,8 @@ class Neighbours {
   // it for long (suspended just then) is not waited for.
   static UniqueFd claim(const std::string& directory);
 
-  // Reads the tables of living owners, but for `own`.
-  void read(const std::vector<std::string>& directories, const std::string& own);
+  // Reads the tables of living owners, but for `own`; those of users only with `heed_users`.
+  void read(const std::vector<std::string>& directories, const std::string& own, bool heed_users);
 
   // The PID of the engine that has the process; 0 if none. An unknown inode matches any.
   pid_t owner_of(const Identity& identity) const;

@@ -110,7 +110,8 @@ void Scout::retire_member(Member& member) {
   if (member.held.get()) member.target->held_members.set(member.target->held_members.get() - 1);
   if (member.status_file) --status_files_;
   // A SIGCONT that was refused is still owed: the guardian, or hobble release as root, may be able to send it.
-  const bool owed = member.error != 0 && member.lease->resume_by.load(std::memory_order_relaxed) != 0;
+  const bool owed =
+      member.error != 0 && member.lease->resume_by.load(std::memory_order_relaxed) != 0 && (member.group || !member.process.gone());
   if (member.group && member.group->made_here()) {
     dissolve({.lease = FreeLease(member.lease, {options_.leases}), .group = std::move(member.group)});
   } else if (!owed) {

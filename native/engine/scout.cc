@@ -317,7 +317,12 @@ void Scout::update(const Request& request) {
   if (found == records_.end() || found->second->retired) return;
   Record& record = *found->second;
   const auto refuse = [&](const std::string& message) {
-    events_.push({.type = Event::Type::kOverload, .code = "cpu", .message = message, .stretch = rates_.stretch.get()});
+    events_.push({.type = Event::Type::kOverload,
+                  .target = request.target,
+                  .code = "cpu",
+                  .message = message,
+                  .stretch = rates_.stretch.get(),
+                  .amount = request.revision});
   };
   if (request.spec.allowance.meters() && record.target->frozen_whole.get() && !record.members.empty() && record.members.back()->cpu() < 0) {
     refuse(name_of(record.spec) +

@@ -306,6 +306,8 @@ Napi::Value HoldCommand(const Napi::CallbackInfo& info) {
   return object;
 }
 
+void Complain(const Napi::CallbackInfo& info) { write_past_terminal(STDERR_FILENO, info[0].ToString().Utf8Value()); }
+
 void StopSelf(const Napi::CallbackInfo& info) {
   if (const auto number = integer(info, 0, "signal", 1, kLargestSignal)) stop_self(*number);
 }
@@ -330,6 +332,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("sendDatagram", Napi::Function::New(env, SendDatagram, "sendDatagram"));
   exports.Set("setParentDeathSignal", Napi::Function::New(env, SetParentDeathSignal, "setParentDeathSignal"));
   exports.Set("holdCommand", Napi::Function::New(env, HoldCommand, "holdCommand"));
+  exports.Set("complain", Napi::Function::New(env, Complain, "complain"));
   exports.Set("stopSelf", Napi::Function::New(env, StopSelf, "stopSelf"));
   exports.Set("dieOf", Napi::Function::New(env, DieOf, "dieOf"));
   exports.Set("ProcessWatcher", ProcessWatcher::define(env));

@@ -25,8 +25,8 @@ std::atomic<int> caught_writer{-1};
 int caught_reader = -1;
 
 // Not those that report a fault of our own, that V8 uses (SIGPROF), that cannot be caught, or that tell of children and of being continued.
-constexpr std::array kRelayed = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM,
-                                 SIGTSTP, SIGTTIN, SIGTTOU, SIGURG,  SIGIO,   SIGPWR,  SIGWINCH};
+constexpr std::array kRelayed = {SIGHUP,  SIGINT,  SIGQUIT, SIGABRT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM,
+                                 SIGTSTP, SIGTTIN, SIGTTOU, SIGURG,  SIGIO,   SIGPWR,  SIGXCPU, SIGXFSZ, SIGWINCH};
 
 void on_signal(int number, siginfo_t* info, void* /*context*/) {
   const int saved_errno = errno;
@@ -47,9 +47,13 @@ bool descends_from_us(pid_t pid) {
   return false;
 }
 
-// A positive code is the kernel's: the terminal's process group has it, and so has the command. A descendant that signals us means its
-// whole group as a rule (`kill 0` at the end of a shell script), and the command is in it.
-bool meant_for_command(const Caught& caught) { return caught.code <= 0 && !descends_from_us(caught.sender); }
+// A positive code is the kernel's: the terminal's process group has it, and so has the command; but of a hang-up only the session's leader
+// is told, and the others when he dies of it (tty_signal_session_leader in drivers/tty/tty_jobctrl.c of Linux). A descendant that signals
+// us means its whole group as a rule (`kill 0` at the end of a shell script), and the command is in it. abort() is our own.
+bool meant_for_command(const Caught& caught) {
+  if (caught.code > 0) return caught.number == SIGHUP && getsid(0) == getpid();
+  return caught.sender != getpid() && !descends_from_us(caught.sender);
+}
 
 // To this thread: a signal to the process may be taken by another one, and we would run on for a while. Returns the action before.
 struct sigaction raise_with_default_action(int number) {
@@ -115,6 +119,16 @@ bool start_relay(Process command, std::function<void(RelayedSignal)> told) {
   }
   pthread_detach(thread);
   return true;
+}
+
+void write_past_terminal(int fd, const std::string& text) {
+  sigset_t only;
+  sigset_t mask;
+  sigemptyset(&only);
+  sigaddset(&only, SIGTTOU);
+  pthread_sigmask(SIG_BLOCK, &only, &mask);
+  [[maybe_unused]] const ssize_t written = write(fd, text.data(), text.size());
+  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
 void stop_self(int number) {

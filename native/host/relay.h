@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "engine/process.h"
 
@@ -22,6 +23,10 @@ bool catch_signals();
 // Begins to pass on, also what was caught meanwhile. `told` is called on the relay's own thread, after a signal was passed on: it works
 // while the event loop is starved. False if there can be no such thread.
 bool start_relay(Process command, std::function<void(RelayedSignal)> told);
+
+// Writes although the terminal stops background jobs that write to it (stty tostop): that would be told by SIGTTOU, which is caught here,
+// and the write tried again for ever.
+void write_past_terminal(int fd, const std::string& text);
 
 // Stop as a program does that leaves the job control signal `number` alone. Returns when continued; at once where the kernel ignores the
 // signal, as it does in a process group that has no parent in its session to continue it.

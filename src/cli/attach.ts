@@ -10,7 +10,7 @@ import type { TargetSelector } from "../options.js";
 import { jsonReport, textReport } from "./attach-report.js";
 import { Attachment, nameOf, type Wanted } from "./attachment.js";
 import { addCycleOptions, type CycleFlags, hobblerOptionsOf, parsePid, termsOf } from "./cycle-options.js";
-import { exitCodesHelp } from "./exit.js";
+import { ExitCode, exitCodesHelp } from "./exit.js";
 import { endSignal, pauseWhenStopped, raisePriority } from "./lifetime.js";
 import { interactiveShellOf } from "./shell-job.js";
 import { outputClosed } from "./streams.js";
@@ -79,7 +79,11 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
   hobbler.on("overload", ({ reason, message, stretch }) => report.tell({ event: "overload", reason, message, stretch }));
   hobbler.on("held", ({ target, pid, by }) => report.tell({ event: "held", target: target.pid, pid, by }));
   hobbler.on("unheld", ({ target, pid }) => report.tell({ event: "unheld", target: target.pid, pid }));
-  hobbler.on("unguarded", ({ error }) => report.tell({ event: "warning", message: error.message }));
+  let lostGuardian = false;
+  hobbler.on("unguarded", ({ error }) => {
+    lostGuardian = true;
+    report.tell({ event: "warning", message: error.message });
+  });
   hobbler.on("unfrozen", ({ target, message }) => report.tell({ event: "unfrozen", ...nameOf(target), message }));
   hobbler.on("evasion", ({ target, pid, evadedNs, share, answer, message }) =>
     report.tell({ event: "evasion", target: target.pid, pid, evadedNs, share, answer, message }),
@@ -96,14 +100,15 @@ async function attach(words: string[], flags: AttachFlags): Promise<void> {
       source === undefined
         ? attachment.hobbleUntilGone([...processes, ...groups])
         : attachment.follow(source.source, source.everyMs, ended.signal);
-    await Promise.race([work, ends, outputClosed(), new Promise<void>((resolve) => hobbler.once("finished", resolve))]);
+    const over = new Promise<void>((resolve) => hobbler.once("finished", resolve).once("closed", resolve));
+    await Promise.race([work, ends, outputClosed(), over]);
     stats = hobbler.stats();
   } finally {
     ended.abort();
     clearInterval(ticker);
     await hobbler.close();
   }
-  process.exitCode = attachment.exitCode;
+  process.exitCode = lostGuardian && flags.guardian === "require" ? ExitCode.failure : attachment.exitCode;
   if (attachment.hobbled === 0) return;
   const { hobbled, failed } = attachment;
   report.summary({ hobbled, failed, terms: checked, limit, processCpuShare: processCpuShare(stats.elapsedNs, began), stats });

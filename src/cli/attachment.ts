@@ -104,6 +104,8 @@ export class Attachment {
 
   #fail(wanted: { pid: number; cgroup?: string | undefined }, error: unknown): void {
     if (!(error instanceof HobbleError)) throw error;
+    // We end just now, or the list no longer has it.
+    if (error.code === "ERR_CLOSED") return;
     if (passing.has(error.code)) this.#follower.offerAgain(wanted.pid);
     // A list names a process and its children; the children are members of its tree.
     if (error.code === "ERR_BUSY" && this.#following) return;

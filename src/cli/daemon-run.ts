@@ -35,7 +35,7 @@ export async function runDaemon({ config, user = undefined, socket }: DaemonFlag
   const log = new DaemonLog(print, writesToJournal(1));
   const signals = new ServiceSignals();
   const supervisor = await Daemon.start({ configuration, statePath: state ?? usualStatePath(forUser), version: packageVersion() });
-  await serve({ supervisor, socket: path, forUser, adminGid, metrics, log, signals });
+  await serve({ supervisor, engineClosed: supervisor.engineClosed, socket: path, forUser, adminGid, metrics, log, signals });
 }
 
 /** Undefined when it has errors, which are told. */

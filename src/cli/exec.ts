@@ -1,6 +1,5 @@
 /** `hobble exec`: starts a command as a target. */
 import { EventEmitter, once } from "node:events";
-import { writeSync } from "node:fs";
 import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
 import type { Command } from "commander";
@@ -88,6 +87,7 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   if (refusal === undefined) command.letGo();
   else command.abandon();
   const [end] = await ended;
+  job.commandEnded();
 
   const endedBy = flags.waitAll ? await Promise.race([target.ended, endingSignal(events)]) : undefined;
   job.end();
@@ -118,9 +118,5 @@ function exitCode(end: CommandEvent, word = ""): number {
 }
 
 function complain(message: string): void {
-  try {
-    writeSync(2, `hobble: ${message}\n`);
-  } catch {
-    // Nobody reads it.
-  }
+  host().complain(`hobble: ${message}\n`);
 }

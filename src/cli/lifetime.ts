@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import type { Hobbler } from "../hobbler.js";
+import { host } from "../native.js";
 
 /** Resolves at the first signal that asks us to end. The handlers stay: a second Ctrl-C must not end us before everything runs again. */
 export function endSignal(): Promise<NodeJS.Signals> {
@@ -12,21 +13,16 @@ export function endSignal(): Promise<NodeJS.Signals> {
 
 /** Ctrl-Z: everything runs before we stop, and is hobbled again when we go on. */
 export function pauseWhenStopped(hobbler: Hobbler): void {
-  // A write to a terminal that wants us to stop (SIGTTOU) is tried, and the signal sent, over and over until we stop: once is enough.
-  let stopped = false;
   for (const signal of ["SIGTSTP", "SIGTTIN", "SIGTTOU"] as const) {
     process.on(signal, () => {
-      // The last of them may be told after the SIGCONT of `fg`: a thread can have taken it before it stopped.
-      if (stopped || (signal !== "SIGTSTP" && inForeground())) return;
-      stopped = true;
+      // A write to a terminal that wants us to stop (SIGTTOU) is tried, and the signal sent, over and over until we stop: the last of them may
+      // be told after the SIGCONT of `fg`.
+      if (signal !== "SIGTSTP" && inForeground()) return;
       hobbler.pause();
-      process.kill(process.pid, "SIGSTOP");
+      host().stopSelf(os.constants.signals[signal]);
+      hobbler.resume();
     });
   }
-  process.on("SIGCONT", () => {
-    stopped = false;
-    hobbler.resume();
-  });
 }
 
 /** proc_pid_stat(5): the fields pgrp and tpgid, counted from the end of the name, which may hold anything. */

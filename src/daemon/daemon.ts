@@ -93,6 +93,9 @@ export class Daemon implements Supervisor {
   });
   readonly #warned = new Set<string>();
 
+  /** Resolves when the engine ends by itself, without a `close`: everything runs then, and nothing can be hobbled. */
+  readonly engineClosed: Promise<void>;
+
   private constructor({ configuration, statePath, version }: DaemonOptions) {
     this.#version = version;
     this.#configuration = configuration;
@@ -106,6 +109,9 @@ export class Daemon implements Supervisor {
     this.#watch = configuration.file === null ? undefined : new ConfigurationWatch(configuration.file);
     this.#notifications = new Notifications((message) => this.#warn(message));
     this.#book = new TargetBook(this.#hobbler, this.#journal, { moved: (moment, entry, news) => this.#moved(moment, entry, news) });
+    this.engineClosed = new Promise((resolve) => {
+      this.#hobbler.once("closed", () => this.#closing ?? resolve());
+    });
     this.#hobbler.on("overload", ({ message }) => this.#warn(message));
     this.#hobbler.on("unguarded", ({ error }) => this.#warn(error.message));
     this.#journal.subscribe((decision) => this.#counts.count(decision));
@@ -165,8 +171,7 @@ export class Daemon implements Supervisor {
 
   async add({ pid, kind, startTime, inode, runNs, stopNs, limit, pool, forNs, reason }: AddRequest, caller: Caller): Promise<TargetReport> {
     if (this.#closing !== undefined) throw new HobbleError("ERR_CLOSED", "the daemon ends", { pid });
-    if (pool !== null && !this.#configuration.pools.has(pool))
-      throw new HobbleError("EINVAL", `there is no pool ${JSON.stringify(pool)}`, { pid });
+    if (pool !== null) this.#requirePool(pool, pid, caller);
     const process = this.#source.processes.get(pid) ?? (await this.#find(pid));
     const seen = { startTime, inode };
     const selector = kind === "tree" ? { tree: pid, ...seen } : kind === "group" ? { group: pid, ...seen } : { pid, ...seen };
@@ -179,6 +184,18 @@ export class Daemon implements Supervisor {
       untilAt: forNs === null ? null : Date.now() + forNs / 1e6,
     });
     return reportOf(entry, entry.target.stats());
+  }
+
+  /** Whoever joins a pool takes his share of what the others in it have. */
+  #requirePool(name: string, pid: number, { admin }: Caller): void {
+    const settings = this.#configuration.pools.get(name);
+    if (settings === undefined) throw new HobbleError("EINVAL", `there is no pool ${JSON.stringify(name)}`, { pid });
+    if (admin || settings.open === true) return;
+    throw new HobbleError(
+      "EPERM",
+      `the pool ${JSON.stringify(name)} is for the rules and the admins; open = true in [pool.${name}] opens it`,
+      { pid },
+    );
   }
 
   async remove(pid: number, caller: Caller): Promise<void> {

@@ -27,7 +27,7 @@ export class Pools {
       if (before !== undefined && before.limit === limit && before.concurrency === concurrency) continue;
       const pool = this.#hobbler.pools.get(name);
       if (pool === undefined) this.#hobbler.pool(name, { limit, concurrency });
-      else pool.update({ limit, concurrency });
+      else pool.update({ limit, concurrency: concurrency ?? null });
       this.#made.set(name, { limit, concurrency });
     }
   }

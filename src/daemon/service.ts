@@ -3,6 +3,7 @@ import { chmodSync } from "node:fs";
 import { dirname } from "node:path";
 import { systemSocketPath } from "../control/paths.js";
 import { ControlServer } from "../control/server.js";
+import { HobbleError } from "../errors.js";
 import { metricsText } from "../metrics/daemon-metrics.js";
 import { listenForScrapes, type MetricsPort } from "../metrics/port.js";
 import type { DaemonLog } from "./log.js";
@@ -12,6 +13,8 @@ import type { Supervisor } from "./supervisor.js";
 
 export interface ServiceOptions {
   readonly supervisor: Supervisor;
+  /** Resolves when the engine ends by itself. */
+  readonly engineClosed: Promise<void>;
   readonly socket: string;
   /** One's own daemon, for nobody else. */
   readonly forUser: boolean;
@@ -25,9 +28,10 @@ export interface ServiceOptions {
 /**
  * Serves until SIGTERM or SIGINT. Everything runs when it resolves.
  *
- * @throws HobbleError `ERR_SOCKET`
+ * @throws HobbleError `ERR_SOCKET`; `ERR_CLOSED` when the engine ended by itself
  */
-export async function serve({ supervisor, socket, forUser, adminGid, metrics, log, signals }: ServiceOptions): Promise<void> {
+export async function serve(options: ServiceOptions): Promise<void> {
+  const { supervisor, engineClosed, socket, forUser, adminGid, metrics, log, signals } = options;
   const manager = serviceManager(process.env, (message) => log.warn(message));
   // Not for the commands that the daemon starts.
   delete process.env.NOTIFY_SOCKET;
@@ -48,8 +52,9 @@ export async function serve({ supervisor, socket, forUser, adminGid, metrics, lo
     if (metrics !== undefined) exposition = await listenForScrapes(metrics, text);
     log.info("listening", `at ${socket}${metrics === undefined ? "" : ` and http://${metrics}/metrics`}`);
     manager.tell("READY=1");
-    await signals.ended;
+    const ended = await Promise.race([signals.ended, engineClosed]);
     manager.tell("STOPPING=1");
+    if (ended === undefined) throw new HobbleError("ERR_CLOSED", "the engine ended by itself: a guardian is required, and there is none");
   } finally {
     // First of all everything runs again.
     await supervisor.close();

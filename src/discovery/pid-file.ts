@@ -1,5 +1,6 @@
 /** A file with a PID on each line, such as the `cgroup.procs` of a cgroup. */
-import { readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import type { Candidate, Source } from "./source.js";
 
 /**
@@ -23,12 +24,19 @@ export function pidFile(path: string): Source {
   return {
     async list() {
       try {
-        return parsePidList(await readFile(path, "utf8"));
+        return parsePidList(await readList(path));
       } catch (error) {
         throw new Error(`${path}: ${reason(error)}`, { cause: error });
       }
     },
   };
+}
+
+/** A pipe of that name must not keep us waiting for its writer. */
+async function readList(path: string): Promise<string> {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  if (!(await file.stat()).isFile()) throw new Error("this is not a regular file");
+  return file.readFile("utf8");
 }
 
 function reason(error: unknown): string {

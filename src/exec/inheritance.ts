@@ -3,7 +3,10 @@
  * Node raises the soft limit on open files to the hard one, marks descriptors 0 to 15 close-on-exec, and decodes arguments as UTF-8.
  * (It also takes back that a signal is ignored, as `nohup` does, before any JavaScript runs: that is lost.)
  */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { constants, readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** O_CLOEXEC of open(2), the same on all architectures that Node runs on. */
+const closeOnExec = 0o2000000;
 
 /** The last of our own arguments as bytes, each ended by a zero byte: file names need not be UTF-8. */
 export function argumentBytes(words: readonly string[]): Buffer {
@@ -24,6 +27,7 @@ export function originalOpenFiles(): number {
 }
 
 interface OpenFile {
+  owner: number | "self";
   fd: number;
   /** What it refers to: a path, or "pipe:[INODE]" and the like. */
   link: string;
@@ -32,21 +36,28 @@ interface OpenFile {
 /** The descriptors that were open when we were started. To be called before anything of ours opens one. */
 export function inheritedFds(): Int32Array {
   const own = openFiles("self");
-  const parents = new Set(openFiles(process.ppid).map(({ link }) => link));
+  const parents = openFiles(process.ppid);
   return Int32Array.from(own.filter((file) => !isOfNode(file, own, parents)).map(({ fd }) => fd));
 }
 
-/** Node itself holds epoll instances, eventfds, pipes of which it has both ends, and /dev/null for reading. */
-function isOfNode({ fd, link }: OpenFile, own: readonly OpenFile[], parents: ReadonlySet<string>): boolean {
+/**
+ * Node itself holds epoll instances, eventfds, pipes of which it has both ends, and /dev/null for reading. Their links look alike everywhere: such
+ * a one is inherited if our parent has it under the same number, and not to be closed when a program is started.
+ */
+function isOfNode(file: OpenFile, own: readonly OpenFile[], parents: readonly OpenFile[]): boolean {
+  const { fd, link } = file;
   if (fd <= 2) return false;
-  if (link.startsWith("anon_inode:")) return true;
-  if (link.startsWith("pipe:")) return !parents.has(link) && own.filter((other) => other.link === link).length === 2;
-  return link === "/dev/null" && isReadOnly(fd);
+  if (link.startsWith("pipe:")) {
+    return !parents.some((other) => other.link === link) && own.filter((other) => other.link === link).length === 2;
+  }
+  const suspect = link.startsWith("anon_inode:") || (link === "/dev/null" && flagsOf(file) % 4 === constants.O_RDONLY);
+  return suspect && !parents.some((other) => other.fd === fd && other.link === link && (flagsOf(other) & closeOnExec) === 0);
 }
 
-function isReadOnly(fd: number): boolean {
-  const flags = /^flags:\s+(\d+)/m.exec(readOptional(`/proc/self/fdinfo/${fd}`))?.[1] ?? "0";
-  return Number.parseInt(flags, 8) % 4 === 0;
+/** proc_pid_fdinfo(5): octal. */
+function flagsOf({ owner, fd }: OpenFile): number {
+  const flags = /^flags:\s+(\d+)/m.exec(readOptional(`/proc/${owner}/fdinfo/${fd}`))?.[1] ?? "0";
+  return Number.parseInt(flags, 8);
 }
 
 function openFiles(pid: number | "self"): OpenFile[] {
@@ -55,7 +66,7 @@ function openFiles(pid: number | "self"): OpenFile[] {
   for (const name of attempt(() => readdirSync(directory)) ?? []) {
     // The descriptor that read the directory is closed by now.
     const link = attempt(() => readlinkSync(`${directory}/${name}`));
-    if (link !== undefined) files.push({ fd: Number(name), link });
+    if (link !== undefined) files.push({ owner: pid, fd: Number(name), link });
   }
   return files;
 }

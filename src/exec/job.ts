@@ -30,6 +30,7 @@ export class Job {
   #suspending = false;
   #wholeGroupHasIt = false;
   #commandWasStopped = false;
+  #commandEnded = false;
   #reprieve: NodeJS.Timeout | undefined;
   #continuedAtNs = 0;
 
@@ -70,6 +71,11 @@ export class Job {
     await this.#suspend(signal);
   }
 
+  /** Its descendants are waited for: whoever stops the job stops them and us. */
+  commandEnded(): void {
+    this.#commandEnded = true;
+  }
+
   /** The hobbler is about to be closed: it must not be told to go on any more. */
   end(): void {
     this.#over = true;
@@ -86,7 +92,7 @@ export class Job {
       await sleep(headStartMs);
       this.#sendAgain(signal, waiting);
     }
-    if (await this.#commandStops(signal)) {
+    if (this.#commandEnded || (await this.#commandStops(signal))) {
       host().stopSelf(signal);
       this.#continuedAtNs = host().monotonicNs();
       // A shell continues the whole group; whoever continues only us means the command.

@@ -71,7 +71,14 @@ export type Loaded =
 /** Reads `file` and `conf.d/*.toml` beside it. Never throws: what is wrong is in `problems`. */
 export async function loadConfiguration(file: string): Promise<Loaded> {
   const folder = join(dirname(file), "conf.d");
-  const names = await readdir(folder).catch(() => [] as string[]);
+  let names: string[] = [];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    // There need be none; but rules that cannot be seen are not rules that are not there.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT") return { problems: [{ file: folder, line: null, column: null, message: reasonOf(error) }] };
+  }
   const parts = names.filter((name) => name.endsWith(".toml") && !name.startsWith(".")).sort();
   const sources: { file: string; text: string }[] = [];
   for (const path of [file, ...parts.map((name) => join(folder, name))]) {
@@ -92,6 +99,7 @@ function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "ENOENT") return "there is no such file";
   if (code === "EACCES") return "not permitted to read it";
+  if (code === "ENOTDIR") return "this is not a directory";
   if (code === "EISDIR") return "this is a directory; give the file in it";
   return code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "the file is not text in UTF-8" : message;
 }

@@ -121,7 +121,10 @@ const rule = v.strictObject(
 );
 
 const poolConcurrency = "a whole number from 1";
-const pool = v.strictObject({ limit, concurrency: v.optional(whole(1, 1e6, poolConcurrency)) }, "a table such as { limit = 0.5 }");
+const pool = v.strictObject(
+  { limit, concurrency: v.optional(whole(1, 1e6, poolConcurrency)), open: v.optional(flag) },
+  "a table such as { limit = 0.5 }",
+);
 
 const tier = v.pipe(
   v.strictObject(amount, 'a table such as { limit = "50%" }'),
