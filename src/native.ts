@@ -431,6 +431,8 @@ export interface HostAddon {
   cpuTimeNs(pid: number): number;
   /** CLOCK_MONOTONIC, ns. */
   monotonicNs(): number;
+  /** CLOCK_BOOTTIME, ns: what start times of processes are told by. /proc/uptime, which os.uptime() reads, is another clock in some containers (lxcfs). */
+  sinceBootNs(): number;
   /** Sends a signal to the very process that was identified. False when it is gone or may not be signalled. */
   signalProcess(pid: number, startTime: number, inode: bigint, signal: number): boolean;
   probe(): HostProbe;

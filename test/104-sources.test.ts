@@ -1,6 +1,6 @@
 /** What every source promises, tried on real processes. */
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +13,15 @@ import { PsListSource } from "../src/discovery/ps-list.js";
 import type { ProcessSource, Source } from "../src/discovery/source.js";
 import { identify } from "../src/identify.js";
 import { childrenOf, end, start, startBurner, startSleeper, stateOf, until } from "./helpers/processes.js";
+
+const canDropCaches = (() => {
+  try {
+    accessSync("/proc/sys/vm/drop_caches", constants.W_OK);
+    return process.geteuid?.() === 0;
+  } catch {
+    return false;
+  }
+})();
 
 let folder = "";
 beforeAll(async () => {
@@ -161,6 +170,20 @@ describe("proc", () => {
     const [info] = await source.look([sleeper.pid]);
     expect(info).toMatchObject({ pid: sleeper.pid, commandLine: "sleep 100" });
     expect(source.processes.get(sleeper.pid)).toBe(info);
+  });
+
+  test.runIf(canDropCaches)("knows a process again when the kernel has forgotten its folder in /proc", async () => {
+    const sleeper = await startSleeper();
+    const source = new ProcSource(["user", "commandLine"]);
+    const before = await found(source, sleeper.pid);
+    const { version } = before;
+    const folder = statSync(`/proc/${sleeper.pid}`).ino;
+    await until(() => {
+      writeFileSync("/proc/sys/vm/drop_caches", "2");
+      return statSync(`/proc/${sleeper.pid}`).ino !== folder;
+    }, "the folder has another number");
+    expect(await found(source, sleeper.pid)).toBe(before);
+    expect(before.version).toBe(version);
   });
 
   test("may be told to read other texts; what is known stays", async () => {

@@ -1,13 +1,16 @@
 /** A daemon on real processes of real users: rules, quotas, reload, off and on, restarts, crashes. */
+import { existsSync, readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { StateStore } from "../src/daemon/state-store.js";
 import type { AddRequest, Caller } from "../src/daemon/supervisor.js";
 import { identify } from "../src/identify.js";
 import { endDaemon, scratchFolder, startDaemon } from "./helpers/daemon.js";
 import {
   childrenCpuSecondsOf,
+  childrenOf,
   cpuSecondsOf,
   exitOf,
   observe,
@@ -180,6 +183,13 @@ describe("reload", () => {
   });
 });
 
+test("a state that cannot be read is not overwritten", async () => {
+  const store = new StateStore(await scratchFolder());
+  await expect(store.load()).rejects.toThrow(/cannot be read/);
+  const state = { version: 1, bootId: "", quotas: {}, forces: [], counted: [], notified: {}, off: null } as const;
+  await expect(store.save({ ...state, forces: [], counted: [] })).rejects.toThrow(/not overwritten/);
+});
+
 test("off means that everything runs, at once, until on", async () => {
   const { pid } = await markedSleeper("off");
   const toml = `[daemon]\nscan = "200ms"\n[[rule]]\nname = "r"\nmatch = { ${marked("off")} }\nhobble = { run = "5ms", stop = "50ms" }\n`;
@@ -261,7 +271,8 @@ describe("by hand", () => {
 
   test("for a while", async () => {
     const sleeper = await startSleeper();
-    const { daemon, decided } = await startDaemon('[daemon]\nscan = "200ms"\n');
+    // Not with the next scan.
+    const { daemon, decided } = await startDaemon('[daemon]\nscan = "1h"\n');
     await daemon.add(byHand(sleeper.pid, { forNs: 300e6 }), root);
     await decided("released", sleeper.pid);
     expect(await runsOn(sleeper.pid)).toBe(true);
@@ -276,6 +287,22 @@ describe("by hand", () => {
     await expect(daemon.explain(4_194_303)).rejects.toMatchObject({ code: "ESRCH" });
     expect(daemon.targets()).toEqual([]);
     expect(await runsOn(sleeper.pid)).toBe(true);
+  });
+
+  test("keeps nobody out of the tree that he belongs to", async () => {
+    const parent = await start(["sh", "-c", `: HOBBLE_MARK_treed_${process.pid}; sleep 100 & wait`]);
+    await until(() => childrenOf(parent.pid).length === 1, "it has a child");
+    const [child = 0] = childrenOf(parent.pid);
+    onTestFinished(() => void process.kill(child, "SIGKILL"));
+    const user = { uid: process.geteuid?.() ?? 0, user: "somebody", admin: false };
+    const { daemon, decided, decisions, file } = await startDaemon('[daemon]\nscan = "200ms"\n');
+    await daemon.add(byHand(child, { runNs: 3600e9, stopNs: 1e5 }), user);
+    const rule = `[[rule]]\nname = "r"\nmatch = { ${marked("treed")} }\nhobble = { run = "5ms", stop = "50ms", tree = true }\n`;
+    await writeFile(file, `[daemon]\nscan = "200ms"\n${rule}`);
+    await decided("released", child);
+    expect(decisions("released", child)).toMatchObject([{ reason: "r takes it over" }]);
+    await until(() => stateOf(child) === "T", "it is stopped with the others");
+    await expect(daemon.add(byHand(child), user)).rejects.toMatchObject({ code: "ERR_BUSY" });
   });
 
   test("into a pool: admins may, others where it is open", async () => {
@@ -324,7 +351,7 @@ test("killed and started again, it adopts within one scan what it had let go", a
   });
   await until(() => told.includes('"hobbled"'), "it is hobbled");
   await until(() => stateOf(burner.pid) === "T", "it is stopped");
-  await sleep(300); // its state is on the disk
+  await until(() => existsSync(state) && readFileSync(state, "utf8").includes('"rule":"r"'), "its state is on the disk");
   process.kill(daemon.pid, "SIGKILL");
   await exitOf(daemon);
   await until(() => stateOf(burner.pid) !== "T", "it is resumed");

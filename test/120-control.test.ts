@@ -81,6 +81,16 @@ describe("the client asks and the daemon answers", () => {
     await until(() => control.supervisor.followers === 0, "nobody follows");
   });
 
+  test("requests that do not wait for the answer before them leave nothing behind", async () => {
+    const control = await startControl();
+    const socket = connect(control.path);
+    socket.on("error", () => {}).resume();
+    socket.write("GET /v1/events?follow=true HTTP/1.1\r\nHost: hobble\r\n\r\n".repeat(500));
+    await once(socket, "close");
+    await until(() => control.supervisor.followers === 0, "nobody follows");
+    expect(await control.client().targets()).toEqual([]);
+  });
+
   test("where no daemon answers, the error says so", async () => {
     const client = new HobbleClient({ socket: join(ownDirectory(), "none.sock") });
     await expect(client.status()).rejects.toMatchObject({ code: "ERR_NO_DAEMON", message: expect.stringContaining("hobble daemon") });
@@ -212,6 +222,18 @@ describe("the socket", () => {
     await following.return?.(undefined);
     await sleep(100); // the old server ends; it must not take the new socket with it
     expect(await control.client().targets()).toHaveLength(3);
+  });
+
+  test("it goes with the daemon, also after it was made anew, and those that follow are let go", async () => {
+    const control = await startControl();
+    const following = control.client().events({ follow: true })[Symbol.asyncIterator]();
+    const next = following.next().catch(() => "let go");
+    await until(() => control.supervisor.followers === 1, "somebody follows");
+    rmSync(control.path);
+    await until(() => control.warnings.length > 0, "it is noticed");
+    await control.server.close();
+    await next;
+    await until(() => control.supervisor.followers === 0, "nobody follows");
   });
 
   test("it goes with the daemon", async () => {

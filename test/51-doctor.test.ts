@@ -10,6 +10,7 @@ import { kernelChecks } from "../src/doctor/kernel-checks.js";
 import { probeChecks } from "../src/doctor/probe-checks.js";
 import { checkGuardian, checkRuntimeDirectory } from "../src/doctor/safety-checks.js";
 import type { HostProbe } from "../src/native.js";
+import { cliPath, run } from "./helpers/cli.js";
 import { hobbleWords, result } from "./helpers/exec.js";
 
 const roots: string[] = [];
@@ -152,4 +153,9 @@ test("a runtime directory on a disk, and a missing guardian, are named with what
   expect(checkRuntimeDirectory(files, "/runner")).toMatchObject({ verdict: "partly", found: "/runner is on ext4" });
   expect(checkGuardian(42, undefined).verdict).toBe("yes");
   expect(checkGuardian(undefined, "no such file")).toMatchObject({ verdict: "no", found: "no such file" });
+});
+
+test("output that cannot be written is told by the exit status", async () => {
+  const command = await run(["sh", "-c", `'${process.execPath}' '${cliPath}' doctor --json >/dev/full`]);
+  expect(await command.exit).toBe(1);
 });

@@ -1,7 +1,11 @@
 #include "engine/engine.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <string>
 
 #include "engine/runtime_dir.h"
 
@@ -127,6 +131,10 @@ Engine::~Engine() {
 }
 
 std::optional<Error> Engine::start() {
+  // Else what is read about a process would be about another one than is stopped.
+  std::array<char, 32> self{};
+  if (readlink("/proc/self", self.data(), self.size() - 1) > 0 && std::to_string(getpid()) != self.data())
+    return Error{Code::kUnsupported, 0, "/proc is that of another PID namespace; mount one of this namespace (unshare --mount-proc)"};
   raise_open_files_limit();
   auto leases = LeaseTable::create(runtime_directory_);
   if (!leases) return leases.error();

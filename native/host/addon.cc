@@ -120,6 +120,10 @@ Napi::Value CpuTimeNs(const Napi::CallbackInfo& info) {
 
 Napi::Value MonotonicNs(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), static_cast<double>(monotonic_now())); }
 
+Napi::Value SinceBootNs(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(read_clock(CLOCK_BOOTTIME)));
+}
+
 Napi::Value SignalProcess(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto pid = integer(info, 0, "pid", 1, kLargestPid);
@@ -247,12 +251,11 @@ Result<std::shared_ptr<Command>> hold_command(const CommandSpec& spec, const Nap
   if (!held) return held.error();
   auto process = Process::open({.pid = held->pid()}, best_signal_method());
   if (!process) return process.error();
-  const bool started = start_relay(std::move(*process),
-                                   [listener](RelayedSignal signal) {
-                                     tell(listener, {"signal", signal.number, signal.passed_on, signal.at});
-                                   }) &&
-                       held->watch([listener](CommandChange change) {
-                         tell(listener, {type_of(change.kind), change.value, false, change.at});
+  // The relay last: it never ends, and its listener must not be released before.
+  const bool started = held->watch([listener](CommandChange change) {
+    tell(listener, {type_of(change.kind), change.value, false, change.at});
+  }) && start_relay(std::move(*process), [listener](RelayedSignal signal) {
+                         tell(listener, {"signal", signal.number, signal.passed_on, signal.at});
                        });
   if (!started) return Error{Code::kUnsupported, 0, "no thread can be started"};
   return std::make_shared<Command>(std::move(*held));
@@ -326,6 +329,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("identify", Napi::Function::New(env, Identify, "identify"));
   exports.Set("cpuTimeNs", Napi::Function::New(env, CpuTimeNs, "cpuTimeNs"));
   exports.Set("monotonicNs", Napi::Function::New(env, MonotonicNs, "monotonicNs"));
+  exports.Set("sinceBootNs", Napi::Function::New(env, SinceBootNs, "sinceBootNs"));
   exports.Set("signalProcess", Napi::Function::New(env, SignalProcess, "signalProcess"));
   exports.Set("probe", Napi::Function::New(env, Probe, "probe"));
   exports.Set("peerCredentials", Napi::Function::New(env, PeerCredentialsOf, "peerCredentials"));

@@ -194,8 +194,11 @@ ScanResult ProcessScan::look(const std::vector<pid_t>& pids) {
     if (stat(ProcPath(pid, "").get(), &folder) != 0) continue;
     const auto found = known_.find(pid);
     if (found != known_.end() && found->second.folder_inode == folder.st_ino) {
+      if (found->second.kernel_thread) continue;
       found->second.texts_at = 0;
-      if (!read_again(found->second, result)) known_.erase(found);
+      if (read_again(found->second, result)) continue;
+      result.gone.push_back(pid);
+      known_.erase(found);
     } else {
       read_anew(pid, folder.st_ino, result);
     }
@@ -203,6 +206,11 @@ ScanResult ProcessScan::look(const std::vector<pid_t>& pids) {
   result.complete = true;
   result.cpu_ns = read_clock(CLOCK_THREAD_CPUTIME_ID) - started;
   return result;
+}
+
+// The number of a folder in /proc lasts only as long as the kernel remembers the folder: it is another one after memory was short.
+bool ProcessScan::same_process(const ProcessRow& before, const ProcessRow& now) {
+  return before.start_ticks == now.start_ticks && (before.inode == 0 || now.inode == 0 || before.inode == now.inode);
 }
 
 void ProcessScan::visit(pid_t pid, uint64_t folder_inode, ScanResult& result) {
@@ -245,6 +253,11 @@ void ProcessScan::read_anew(pid_t pid, uint64_t folder_inode, ScanResult& result
   }
   told_uid_ = pidfd && !known.kernel_thread && (wanted_ & bit_of(ProcessText::kUser)) != 0 ? uid_of(pidfd.get()) : std::nullopt;
   const auto before = known_.find(pid);
+  if (before != known_.end() && same_process(before->second.row, known.row)) {
+    before->second.folder_inode = folder_inode;
+    visit(pid, folder_inode, result);
+    return;
+  }
   if (before != known_.end()) {
     if (!before->second.kernel_thread) result.gone.push_back(pid);
     known_.erase(before);
@@ -392,21 +405,15 @@ bool ProcessScan::read_text(Known& known, ProcessText which, std::string& text) 
 
 bool ProcessScan::read_accounts(Known& known, ProcessText which, std::string& text) {
   text.clear();
-  struct stat folder {};
+  if (which == ProcessText::kUser && !told_uid_) {
+    const UniqueFd pidfd = open_pidfd(known.row.pid);
+    if (pidfd) told_uid_ = uid_of(pidfd.get());
+  }
   if (which == ProcessText::kUser && told_uid_) {
     known.row.uid = *told_uid_;
     text = names_.user(*told_uid_);
+    told_uid_.reset();
     return true;
-  }
-  if (which == ProcessText::kUser) {
-    // The folder belongs to the effective user (1 us); only that of a program that runs with other rights than its user's own belongs to
-    // root.
-    if (stat(ProcPath(known.row.pid, "").get(), &folder) != 0) return false;
-    if (folder.st_uid != 0) {
-      known.row.uid = folder.st_uid;
-      text = names_.user(folder.st_uid);
-      return true;
-    }
   }
   char buffer[kLargestText];
   const auto status = read_file(known.row.pid, "status", buffer, sizeof buffer);

@@ -88,6 +88,7 @@ class ProcessScan {
 
   void visit(pid_t pid, uint64_t folder_inode, ScanResult& result);
   void read_anew(pid_t pid, uint64_t folder_inode, ScanResult& result);
+  static bool same_process(const ProcessRow& before, const ProcessRow& now);
   // False when it is not there any more.
   bool read_again(Known& known, ScanResult& result);
   bool read_stat_into(Known& known);

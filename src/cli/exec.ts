@@ -7,6 +7,7 @@ import { argumentBytes, inheritedFds, originalOpenFiles } from "../exec/inherita
 import { endingSignals, Job, stoppingSignals } from "../exec/job.js";
 import { Hobbler } from "../hobbler.js";
 import { type CommandEvent, host } from "../native.js";
+import type { Target } from "../target.js";
 import { addCycleOptions, type CycleFlags, hobblerOptionsOf, termsOf } from "./cycle-options.js";
 import { exitCodeOf } from "./exit.js";
 import { raisePriority } from "./lifetime.js";
@@ -74,13 +75,20 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
   const ended = once(events, "ended") as Promise<[CommandEvent]>;
   raisePriority();
 
-  const target = hobbler.add({ tree: command.pid, adoptOrphans: true, via: flags.freeze ? "freeze" : "auto" }, share(hobbler));
+  let target: Target;
+  try {
+    target = hobbler.add({ tree: command.pid, adoptOrphans: true, via: flags.freeze ? "freeze" : "auto" }, share(hobbler));
+  } catch (error) {
+    command.abandon();
+    return giveUp(hobbler, error);
+  }
   const job = new Job(hobbler, command.pid, () => target.members);
+  const failed = (error: Error) => complain(error.message);
   events.on("signal", ({ value, passedOn, atNs }) => {
     if (endingSignals.has(value)) job.grantReprieve();
-    if (stoppingSignals.has(value)) void job.stopSignalCame(value, passedOn, atNs);
+    if (stoppingSignals.has(value)) job.stopSignalCame(value, passedOn, atNs).catch(failed);
   });
-  events.on("stopped", ({ value, atNs }) => void job.commandStopped(value, atNs));
+  events.on("stopped", ({ value, atNs }) => void job.commandStopped(value, atNs).catch(failed));
 
   const refusal = await target.ready.catch((error: unknown) => error);
   hobbler.on("error", ({ error }) => complain(error.message));
@@ -91,12 +99,18 @@ async function exec(words: readonly string[], flags: ExecFlags): Promise<void> {
 
   const endedBy = flags.waitAll ? await Promise.race([target.ended, endingSignal(events)]) : undefined;
   job.end();
+  if (refusal !== undefined && end.type !== "killed") return giveUp(hobbler, refusal);
   await hobbler.close();
   if (typeof endedBy === "number") host().dieOf(endedBy);
   if (end.type === "killed") host().dieOf(end.value);
-  if (refusal === undefined) host().exitNow(exitCode(end, words[0]));
-  complain(refusal instanceof Error ? refusal.message : String(refusal));
-  host().exitNow(exitCodeOf(refusal));
+  host().exitNow(exitCode(end, words[0]));
+}
+
+/** The command was not started. */
+async function giveUp(hobbler: Hobbler, error: unknown): Promise<never> {
+  await hobbler.close();
+  complain(error instanceof Error ? error.message : String(error));
+  return host().exitNow(exitCodeOf(error));
 }
 
 async function endingSignal(events: EventEmitter<CommandEvents>): Promise<number> {

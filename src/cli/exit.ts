@@ -49,7 +49,8 @@ const exitCodes: Record<HobbleErrorCode, ExitCode> = {
 };
 
 export function exitCodeOf(error: unknown): ExitCode {
-  return error instanceof HobbleError ? exitCodes[error.code] : ExitCode.failure;
+  // A daemon of another version may know codes that this one does not.
+  return error instanceof HobbleError ? (exitCodes[error.code] ?? ExitCode.failure) : ExitCode.failure;
 }
 
 /** For several targets of which none could be hobbled. */

@@ -50,7 +50,7 @@ export const routes: readonly Route[] = [
     answer: schema.status,
     handle({ caller, supervisor }) {
       const { version, off } = supervisor.stats();
-      const targets = supervisor.targets().filter((target) => target.uid === caller.uid);
+      const targets = supervisor.targets(caller.uid);
       return { version, uid: caller.uid, user: caller.user, admin: caller.admin, off, targets, quotas: supervisor.quotas(caller.uid) };
     },
   }),
@@ -68,7 +68,7 @@ export const routes: readonly Route[] = [
         (user === undefined || target.user === user || String(target.uid) === user) &&
         (by === undefined || target.by === by) &&
         (name === undefined || target.name.includes(name));
-      return { targets: supervisor.targets().filter(wanted) };
+      return { targets: supervisor.targets(caller.admin ? undefined : caller.uid).filter(wanted) };
     },
   }),
   route({
@@ -134,8 +134,8 @@ export const routes: readonly Route[] = [
     query: noParameters,
     body: noParameters,
     answer: schema.switched,
-    handle({ caller, supervisor }) {
-      supervisor.off(caller.user);
+    async handle({ caller, supervisor }) {
+      await supervisor.off(caller.user);
       return { off: supervisor.stats().off };
     },
   }),
@@ -147,8 +147,8 @@ export const routes: readonly Route[] = [
     query: noParameters,
     body: noParameters,
     answer: schema.switched,
-    handle({ caller, supervisor }) {
-      supervisor.on(caller.user);
+    async handle({ caller, supervisor }) {
+      await supervisor.on(caller.user);
       return { off: supervisor.stats().off };
     },
   }),
@@ -175,7 +175,7 @@ export const routes: readonly Route[] = [
 ];
 
 function requireRoom(supervisor: Supervisor, caller: Caller): void {
-  const count = supervisor.targets().filter(({ origin, byUid }) => origin === "hand" && byUid === caller.uid).length;
+  const count = supervisor.handCount(caller.uid);
   if (count < mostTargetsByHand) return;
   throw new HobbleError("ERR_OVERLOAD", `${caller.user} has ${count} targets by hand, which is the most; lift some first`);
 }

@@ -22,6 +22,8 @@ const idleWithinMs = 60_000;
 const mostConnections = 2048;
 /** So that no user keeps the others out. */
 const mostConnectionsOfAUser = 256;
+/** One user may have many accounts (subordinate IDs): so many are left for the admins. */
+const keptForAdmins = 64;
 const lookEveryMs = 2000;
 
 export interface ControlOptions {
@@ -40,6 +42,10 @@ export class ControlServer {
   readonly #options: ControlOptions;
   readonly #connections = new Map<number, number>();
   #server: Server;
+  /** Those that still have connections, beside the one that listens. */
+  readonly #servers = new Set<Server>();
+  #ofOthers = 0;
+  #closing = false;
   #placed: PlacedSocket | undefined;
   #looks: NodeJS.Timeout | undefined;
 
@@ -58,16 +64,21 @@ export class ControlServer {
 
   /** Answers nobody any more, and takes the socket away. */
   async close(): Promise<void> {
+    this.#closing = true;
     clearInterval(this.#looks);
     this.#placed?.remove();
     this.#placed = undefined;
-    await closed(this.#server);
+    await Promise.all([...this.#servers].map(closed));
   }
 
   #createServer(): Server {
     const server = createServer({ requestTimeout: requestWithinMs, headersTimeout: requestWithinMs, connectionsCheckingInterval: 1000 });
     server.maxConnections = mostConnections;
     server.timeout = idleWithinMs;
+    this.#servers.add(server);
+    server.on("close", () => this.#servers.delete(server));
+    // Of accept(2), when descriptors are used up: whoever asks then is not answered, but the daemon goes on.
+    server.on("error", (error) => this.#options.warn(`a connection could not be taken: ${error.message}`));
     server.on("connection", (socket) => this.#connected(socket));
     server.on("request", (request, response) => void this.#answer(request, response));
     server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
@@ -92,13 +103,16 @@ export class ControlServer {
       return;
     }
     const open = (this.#connections.get(caller.uid) ?? 0) + 1;
-    if (!caller.admin && open > mostConnectionsOfAUser) {
+    const full = open > mostConnectionsOfAUser || this.#ofOthers >= mostConnections - keptForAdmins;
+    if (!caller.admin && full) {
       socket.destroy();
       return;
     }
     this.#connections.set(caller.uid, open);
     callers.set(socket, caller);
+    if (!caller.admin) this.#ofOthers++;
     socket.on("close", () => {
+      if (!caller.admin) this.#ofOthers--;
       const left = (this.#connections.get(caller.uid) ?? 1) - 1;
       if (left > 0) this.#connections.set(caller.uid, left);
       else this.#connections.delete(caller.uid);
@@ -106,6 +120,12 @@ export class ControlServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // A request that came before the one ahead of it was answered (pipelining). Its response has no connection yet, and if that closes is never told:
+    // what was begun for it would stay for ever.
+    if (response.socket === null) {
+      request.socket.destroy();
+      return;
+    }
     const caller = callers.get(request.socket);
     try {
       if (caller === undefined) throw new HobbleError("EPERM", "it cannot be told who asks");
@@ -162,8 +182,14 @@ export class ControlServer {
     const old = this.#server;
     try {
       const server = this.#createServer();
-      this.#placed = await placeSocket(server, path, mode);
+      const placed = await placeSocket(server, path, mode);
       this.#server = server;
+      if (this.#closing) {
+        placed.remove();
+        await closed(server);
+        return;
+      }
+      this.#placed = placed;
       warn(`the socket ${path} was gone; made anew`);
       // Those that are connected are served to the end.
       old.close();

@@ -1,10 +1,10 @@
 /** The clock that start times of processes are told by, and the boot that it belongs to. */
 import { readFile } from "node:fs/promises";
-import { uptime } from "node:os";
+import { host } from "../native.js";
 
 /** Time after boot, as start times of processes are told. */
 export function nowNs(): number {
-  return uptime() * 1e9;
+  return host().sinceBootNs();
 }
 
 /** Milliseconds since 1970. */

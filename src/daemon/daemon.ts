@@ -1,5 +1,5 @@
 /** The daemon: looks at what runs, decides, hobbles, and can say why. Without socket and command line: see src/control and src/cli. */
-import { setImmediate as pause } from "node:timers/promises";
+import { setImmediate as pause, setTimeout as sleep } from "node:timers/promises";
 import { PidLists } from "../discovery/pid-lists.js";
 import { ProcSource } from "../discovery/proc.js";
 import { watchProcesses } from "../discovery/process-events.js";
@@ -8,6 +8,7 @@ import { PsListSource } from "../discovery/ps-list.js";
 import type { ProcessSource } from "../discovery/source.js";
 import { HobbleError } from "../errors.js";
 import { Hobbler } from "../hobbler.js";
+import { ancestorsOf } from "../rules/conditions.js";
 import { type Configuration, loadConfiguration, type Notifier } from "../rules/configuration.js";
 import { type Decisions, RuleEngine, type Turn, type World } from "../rules/engine.js";
 import type { Facts } from "../rules/facts.js";
@@ -53,6 +54,13 @@ const goMs = 3;
 const processesInOneGo = 64;
 /** State is written at most this often while only figures change. */
 const savedEveryMs = 10_000;
+/** How long a scan that is under way is waited for at the end. */
+const turnPatienceMs = 3000;
+/** Of setTimeout: 2^31 - 1 ms, 25 days. Longer ones are ended by a scan. */
+const longestTimerMs = 2 ** 31 - 1;
+const fewTargets = 256;
+/** A scan takes milliseconds. */
+const slowMs = 30_000;
 
 export class Daemon implements Supervisor {
   readonly #version: string;
@@ -92,6 +100,7 @@ export class Daemon implements Supervisor {
     }
   });
   readonly #warned = new Set<string>();
+  readonly #ends = new Set<NodeJS.Timeout>();
 
   /** Resolves when the engine ends by itself, without a `close`: everything runs then, and nothing can be hobbled. */
   readonly engineClosed: Promise<void>;
@@ -133,10 +142,17 @@ export class Daemon implements Supervisor {
     return daemon;
   }
 
-  targets(): TargetReport[] {
+  targets(uid?: number): TargetReport[] {
+    const entries = [...this.#book.entries.values()].filter(({ process }) => uid === undefined || process.uid === uid);
+    entries.sort((a, b) => a.process.pid - b.process.pid);
+    // Of a few it is cheaper to ask one by one: anybody may ask, again and again.
+    if (uid !== undefined && entries.length < fewTargets) return entries.map((entry) => reportOf(entry, entry.target.stats()));
     const stats = new Map(this.#hobbler.targetStats().map((one) => [one.id, one]));
-    const entries = [...this.#book.entries.values()].sort((a, b) => a.process.pid - b.process.pid);
     return entries.map((entry) => reportOf(entry, stats.get(entry.target.id)));
+  }
+
+  handCount(uid: number): number {
+    return [...this.#book.entries.values()].filter(({ origin, byUid }) => origin === "hand" && byUid === uid).length;
   }
 
   target(pid: number): TargetReport | undefined {
@@ -174,6 +190,7 @@ export class Daemon implements Supervisor {
     if (pool !== null) this.#requirePool(pool, pid, caller);
     const process = this.#source.processes.get(pid) ?? (await this.#find(pid));
     const seen = { startTime, inode };
+    if (!caller.admin) this.#requireNoTreeAbove(process);
     const selector = kind === "tree" ? { tree: pid, ...seen } : kind === "group" ? { group: pid, ...seen } : { pid, ...seen };
     const amount: Amount = { run: runNs ?? undefined, stop: stopNs ?? undefined, limit: limit ?? undefined, pool: pool ?? undefined };
     const entry = await this.#book.addByHand(process, selector, amount, {
@@ -183,7 +200,28 @@ export class Daemon implements Supervisor {
       reason: reason ?? `${caller.user} asked for it`,
       untilAt: forNs === null ? null : Date.now() + forNs / 1e6,
     });
+    if (forNs !== null) this.#endAfter(entry, forNs / 1e6);
     return reportOf(entry, entry.target.stats());
+  }
+
+  /** A process that is to be part of a tree could keep out of it by being a target of its own first. */
+  #requireNoTreeAbove(process: ProcessInfo): void {
+    for (const { pid } of ancestorsOf(process, this.#source.processes)) {
+      const above = this.#book.entries.get(pid);
+      if (above === undefined || above.kind !== "tree" || above.origin === "hand") continue;
+      throw new HobbleError("ERR_BUSY", `process ${process.pid} belongs to the tree of ${pid}, by ${above.by}`, { pid: process.pid });
+    }
+  }
+
+  /** Scans may be an hour apart; they find too what is over. */
+  #endAfter(entry: Entry, ms: number): void {
+    if (ms > longestTimerMs) return;
+    const timer = setTimeout(() => {
+      this.#ends.delete(timer);
+      void this.#book.release(entry, "its time is over");
+    }, ms);
+    timer.unref();
+    this.#ends.add(timer);
   }
 
   /** Whoever joins a pool takes his share of what the others in it have. */
@@ -210,20 +248,20 @@ export class Daemon implements Supervisor {
     await this.#book.release(entry, `${caller.user} lifted it`);
   }
 
-  off(by: string): void {
+  async off(by: string): Promise<void> {
     this.#hobbler.pause();
     if (this.#off !== null) return;
     this.#off = { sinceAt: Date.now(), by };
     this.#journal.add({ kind: "off", by, reason: "everything runs, and is left alone until it is switched on again" });
-    void this.#save();
+    await this.#save();
   }
 
-  on(by: string): void {
+  async on(by: string): Promise<void> {
     if (this.#off === null) return;
     this.#off = null;
     this.#hobbler.resume();
     this.#journal.add({ kind: "on", by, reason: "what the rules ask for is done again" });
-    void this.#save();
+    await this.#save();
   }
 
   reload(by: string): Promise<ReloadResult> {
@@ -274,9 +312,11 @@ export class Daemon implements Supervisor {
   async #close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#unwatch?.();
-    // Everything runs first; a scan that is under way may end after that.
+    // Everything runs first; a scan that is under way may end after that. One that hangs, in a name service say, is not waited for.
     await this.#hobbler.close();
-    await this.#turn;
+    this.#notifications.close();
+    for (const timer of this.#ends) clearTimeout(timer);
+    await Promise.race([this.#turn, sleep(turnPatienceMs, undefined, { ref: false })]);
     await this.#save();
     this.#journal.add({ kind: "stopped", reason: "everything runs" });
   }
@@ -296,12 +336,18 @@ export class Daemon implements Supervisor {
 
   async #cycle(): Promise<void> {
     const startedMs = performance.now();
+    const slow = setTimeout(() => {
+      this.#warn(
+        `a scan has not ended for ${slowMs / 1000} s, and nothing is decided meanwhile: does a name service or a file in /proc hang?`,
+      );
+    }, slowMs);
     try {
       if (this.#configuration.daemon.watchFile && (await this.#watch?.changed())) await this.reload("file");
       await this.#inTurn(() => this.#scan());
     } catch (error) {
       this.#warn(`scanning failed: ${(error as Error).message}`);
     }
+    clearTimeout(slow);
     this.#again(startedMs);
   }
 
@@ -329,7 +375,7 @@ export class Daemon implements Supervisor {
     this.#lastScanAt = Date.now();
     if (this.#off === null && this.#closing === undefined) {
       this.#pools.keep(pools);
-      await this.#book.reconcile(desiredTargets(wants, world.processes), reasonsOf(decisions.turns));
+      await this.#book.reconcile(desiredTargets(wants, world.processes), reasonsOf(decisions.turns), world.processes);
       await this.#endWhatIsOver();
     }
     if (decisions.turns.length > 0 || Date.now() - this.#savedAt > savedEveryMs) await this.#save();
@@ -552,7 +598,10 @@ export class Daemon implements Supervisor {
       await this.#store.save(state);
       this.#warned.delete("state");
     } catch (error) {
-      this.#warnOnce("state", `quotas cannot be saved, and would be lost with a restart: ${(error as Error).message}`);
+      this.#warnOnce(
+        "state",
+        `quotas cannot be saved, nor whether everything is off: both would be lost with a restart: ${(error as Error).message}`,
+      );
     }
   }
 }

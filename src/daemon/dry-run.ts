@@ -1,9 +1,9 @@
 /** What a configuration would do now: looks twice, a second apart, and touches nothing. */
-import { uptime } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PidLists } from "../discovery/pid-lists.js";
 import { ProcSource } from "../discovery/proc.js";
 import { PsListSource } from "../discovery/ps-list.js";
+import { host } from "../native.js";
 import type { Configuration } from "../rules/configuration.js";
 import { RuleEngine } from "../rules/engine.js";
 import { formatLong } from "../rules/units.js";
@@ -38,7 +38,7 @@ export async function dryRun({ ruleSet, daemon, needs, lists }: Configuration): 
   const look = async () => {
     await source.list();
     const { processes } = source;
-    const nowNs = uptime() * 1e9;
+    const nowNs = host().sinceBootNs();
     const world = { nowNs, processes, lists: files.members(processes), pressures: {}, throttled: () => undefined };
     return engine.decide(processes.values(), world);
   };

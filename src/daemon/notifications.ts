@@ -20,6 +20,7 @@ export class Notifications {
   #last = new Map<string, number>();
   #waiting: (() => Promise<void>)[] = [];
   #running = 0;
+  readonly #over = new AbortController();
 
   constructor(problem: (message: string) => void) {
     this.#problem = problem;
@@ -34,7 +35,14 @@ export class Notifications {
     return Object.fromEntries(this.#last);
   }
 
+  /** Those that wait are dropped, those under way are broken off: somebody may wait for the daemon to end. */
+  close(): void {
+    this.#waiting = [];
+    this.#over.abort();
+  }
+
   tell(notifier: Notifier, notification: Notification, nowMs: number): void {
+    if (this.#over.signal.aborted) return;
     const { moment, decision } = notification;
     if (!notifier.on.includes(moment)) return;
     const key = `${notifier.name} ${decision.user ?? ""}`;
@@ -46,7 +54,7 @@ export class Notifications {
     }
     this.#last.set(key, nowMs);
     this.#waiting.push(() =>
-      send(notifier, notification).catch((error: Error) => this.#problem(`notify ${notifier.name}: ${error.message}`)),
+      send(notifier, notification, this.#over.signal).catch((error: Error) => this.#problem(`notify ${notifier.name}: ${error.message}`)),
     );
     this.#next();
   }
@@ -63,13 +71,18 @@ export class Notifications {
   }
 }
 
-function send({ command, url }: Notifier, notification: Notification): Promise<void> {
+function send({ command, url }: Notifier, notification: Notification, over: AbortSignal): Promise<void> {
   const body = `${JSON.stringify(notification)}\n`;
-  return url === undefined ? run(command ?? [], notification, body) : post(url, body);
+  return url === undefined ? run(command ?? [], notification, body, over) : post(url, body, over);
 }
 
 /** Never through a shell: names of processes are chosen by their users. */
-function run([program = "", ...args]: readonly string[], { moment, decision }: Notification, body: string): Promise<void> {
+function run(
+  [program = "", ...args]: readonly string[],
+  { moment, decision }: Notification,
+  body: string,
+  over: AbortSignal,
+): Promise<void> {
   const env = {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     HOBBLE_MOMENT: moment,
@@ -81,21 +94,32 @@ function run([program = "", ...args]: readonly string[], { moment, decision }: N
     HOBBLE_UNTIL: decision.untilAt === null ? "" : new Date(decision.untilAt).toISOString(),
   };
   return new Promise((resolve, reject) => {
-    const child = execFile(program, args, { env, timeout: patienceMs, killSignal: "SIGKILL", maxBuffer: 64 * 1024 }, (error) => {
-      if (error === null) resolve();
-      else
-        reject(
-          new Error(`${program} failed: ${error.killed ? `it took longer than ${patienceMs / 1000} s` : error.message.split("\n")[0]}`),
-        );
-    });
+    const child = execFile(
+      program,
+      args,
+      { env, timeout: patienceMs, killSignal: "SIGKILL", signal: over, maxBuffer: 64 * 1024 },
+      (error) => {
+        if (error === null) resolve();
+        else
+          reject(
+            new Error(`${program} failed: ${error.killed ? `it took longer than ${patienceMs / 1000} s` : error.message.split("\n")[0]}`),
+          );
+      },
+    );
     child.stdin?.on("error", () => {}); // it may not want to read it
     child.stdin?.end(body);
   });
 }
 
-async function post(url: string, body: string): Promise<void> {
+async function post(url: string, body: string, over: AbortSignal): Promise<void> {
   const headers = { "content-type": "application/json" };
-  const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(patienceMs), redirect: "error" });
+  const response = await fetch(url, {
+    method: "POST",
+    headers,
+    body,
+    signal: AbortSignal.any([over, AbortSignal.timeout(patienceMs)]),
+    redirect: "error",
+  });
   await response.body?.cancel();
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
 }

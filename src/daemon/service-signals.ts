@@ -22,7 +22,7 @@ export class ServiceSignals {
     // The engine has resumed everything by the time that JavaScript hears of it.
     pauseOnSignal(constants.signals.SIGUSR2, () => {
       this.#offAsked = true;
-      this.#supervisor?.off("SIGUSR2");
+      void this.#supervisor?.off("SIGUSR2");
     });
     process.on("SIGHUP", () => void this.#reload());
   }
@@ -31,7 +31,7 @@ export class ServiceSignals {
   pass(supervisor: Supervisor, manager: ServiceManager): void {
     this.#supervisor = supervisor;
     this.#manager = manager;
-    if (this.#offAsked) supervisor.off("SIGUSR2");
+    if (this.#offAsked) void supervisor.off("SIGUSR2");
     if (this.#reloadAsked) void this.#reload();
   }
 

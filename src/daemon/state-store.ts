@@ -30,6 +30,8 @@ export type SavedState = v.InferOutput<typeof savedState>;
 export class StateStore {
   readonly path: string;
   #writing: Promise<void> = Promise.resolve();
+  /** There is a file, and what it holds is not known. */
+  #unread = false;
 
   constructor(path: string) {
     this.path = path;
@@ -46,7 +48,8 @@ export class StateStore {
       text = await readFile(this.path, "utf8");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw error;
+      this.#unread = true;
+      throw new Error(`${this.path} cannot be read (${(error as Error).message}); nothing is saved, so that it is not lost`);
     }
     try {
       return v.parse(savedState, JSON.parse(text));
@@ -60,6 +63,7 @@ export class StateStore {
 
   /** Writes that overlap wait for each other. @throws Error when the disk is full, say; the file before is untouched then. */
   save(state: SavedState): Promise<void> {
+    if (this.#unread) return Promise.reject(new Error(`${this.path} could not be read, and is not overwritten`));
     const writing = this.#writing.then(() => replaceFile(this.path, JSON.stringify(state)));
     this.#writing = writing.catch(() => {});
     return writing;

@@ -236,8 +236,10 @@ export interface DaemonStats {
 }
 
 export interface Supervisor {
-  /** In the order of their PIDs. 10,000 must take no more than some 50 ms: no look into /proc here. */
-  targets(): TargetReport[];
+  /** All, or those whose process is a user's, in the order of their PIDs. 10,000 must take no more than some 50 ms: no look into /proc here. */
+  targets(uid?: number): TargetReport[];
+  /** Targets that a user asked for by hand. */
+  handCount(uid: number): number;
   target(pid: number): TargetReport | undefined;
   /** @throws HobbleError `ESRCH` */
   explain(pid: number): Promise<Explanation>;
@@ -256,9 +258,12 @@ export interface Supervisor {
    * @throws HobbleError `ESRCH` when it is not a target.
    */
   remove(pid: number, caller: Caller): Promise<void>;
-  /** Everything runs when it returns, and goes on running, until `on`. `by` is a user's name or "SIGUSR2". May be called again. */
-  off(by: string): void;
-  on(by: string): void;
+  /**
+   * Everything runs when it returns, and goes on running, until `on`. `by` is a user's name or "SIGUSR2". May be called again. Resolves when it has
+   * been tried to save that.
+   */
+  off(by: string): Promise<void>;
+  on(by: string): Promise<void>;
   /** The configuration is read again. Problems are in the result, and the old one stays in force. */
   reload(by: string): Promise<ReloadResult>;
   stats(): DaemonStats;

@@ -4,6 +4,7 @@ import type { ProcessInfo } from "../discovery/process-info.js";
 import { HobbleError } from "../errors.js";
 import type { Hobbler } from "../hobbler.js";
 import type { TargetSelector } from "../options.js";
+import { ancestorsOf } from "../rules/conditions.js";
 import type { Amount } from "../rules/rule.js";
 import type { Target } from "../target.js";
 import type { TargetKindName, TargetStats } from "../target-stats.js";
@@ -93,7 +94,11 @@ export class TargetBook {
   }
 
   /** Makes the targets of rules and quotas what is desired. `reasons`: why a process is let go, by PID. Targets by an administrator's hand are left alone. */
-  async reconcile({ targets, covered }: DesiredTargets, reasons: ReadonlyMap<number, string>): Promise<void> {
+  async reconcile(
+    { targets, covered }: DesiredTargets,
+    reasons: ReadonlyMap<number, string>,
+    processes: ReadonlyMap<number, ProcessInfo>,
+  ): Promise<void> {
     this.#covered = covered;
     const released: Promise<void>[] = [];
     for (const entry of this.#entries.values()) {
@@ -101,8 +106,9 @@ export class TargetBook {
       const desired = targets.get(entry.process.pid);
       if (entry.origin === "hand") {
         // Else whoever limits his own process to much could lift from it what a rule makes of that.
-        const takenOver = desired?.process === entry.process && entry.byAdmin === false && this.#mayTry(desired.process);
-        if (takenOver) released.push(this.release(entry, `${desired.by} takes it over`));
+        if (entry.byAdmin !== false) continue;
+        const by = desired?.process === entry.process ? desired.by : treeAbove(entry.process, targets, processes)?.by;
+        if (by !== undefined && this.#mayTry(entry.process)) released.push(this.release(entry, `${by} takes it over`));
         continue;
       }
       if (desired !== undefined && desired.process === entry.process && desired.kind === entry.kind && desired.by === entry.by) continue;
@@ -349,4 +355,17 @@ function measure(entry: Entry, stats: TargetStats, atMs: number): void {
   entry.cpu = Math.max(0, cpuNs - before.cpuNs) / 1e6 / (atMs - before.atMs);
   if (entry.amount.run === undefined) entry.throttled = sample.throttledNs > before.throttledNs;
   else entry.throttled = sample.ranNs > before.ranNs ? (cpuNs - before.cpuNs) / (sample.ranNs - before.ranNs) > idleShareOfRun : undefined;
+}
+
+/** The tree that a process is to be a part of. */
+function treeAbove(
+  process: ProcessInfo,
+  targets: ReadonlyMap<number, Desired>,
+  processes: ReadonlyMap<number, ProcessInfo>,
+): Desired | undefined {
+  for (const { pid } of ancestorsOf(process, processes)) {
+    const desired = targets.get(pid);
+    if (desired?.kind === "tree") return desired;
+  }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 /** Lists of PIDs that somebody else keeps: cgroup.procs files, cgroups, PID files. Read again with every scan. */
 import { stat } from "node:fs/promises";
-import { uptime } from "node:os";
 import { join } from "node:path";
+import { host } from "../native.js";
 import { pidFile } from "./pid-file.js";
 import type { ProcessInfo } from "./process-info.js";
 
@@ -59,7 +59,7 @@ const tickNs = 1e7;
 async function readList(path: string, listed: Listed): Promise<void> {
   try {
     const candidates = await pidFile(await fileOf(path)).list();
-    const nowNs = uptime() * 1e9;
+    const nowNs = host().sinceBootNs();
     const { since } = listed;
     listed.since = new Map(candidates.map(({ pid }) => [pid, since.get(pid) ?? nowNs]));
     listed.problem = undefined;

@@ -1,6 +1,6 @@
 /** Processes of the programs whose name matches a regular expression, found with ps. */
-import { readFile } from "node:fs/promises";
 import { identify } from "../identify.js";
+import { host } from "../native.js";
 import type { Candidate, Source } from "./source.js";
 
 /** Clock ticks of /proc in a second (USER_HZ): 100 on every architecture that hobble runs on. */
@@ -13,7 +13,7 @@ export function processName(pattern: RegExp): Source {
       // Only when it is needed: it imports node:process, which opens the standard streams and makes the pipes among them non-blocking. What `exec`
       // starts would inherit that.
       const { default: psList } = await import("ps-list");
-      const listedAt = await ticksSinceBoot();
+      const listedAt = (host().sinceBootNs() / 1e9) * ticksPerSecond;
       const processes = await psList();
       const candidates: Candidate[] = [];
       for (const { pid, name } of processes) {
@@ -26,9 +26,4 @@ export function processName(pattern: RegExp): Source {
       return candidates;
     },
   };
-}
-
-async function ticksSinceBoot(): Promise<number> {
-  const [seconds] = (await readFile("/proc/uptime", "utf8")).split(" ");
-  return Number(seconds) * ticksPerSecond;
 }

@@ -3,7 +3,7 @@
  * of groups, cgroups and nice values, and costs forty times as much.
  */
 import { readFile } from "node:fs/promises";
-import { totalmem, uptime } from "node:os";
+import { totalmem } from "node:os";
 import { setImmediate as pause } from "node:timers/promises";
 import { host } from "../native.js";
 import type { ProcessInfo, ProcessText } from "./process-info.js";
@@ -32,7 +32,7 @@ export class PsListSource implements ProcessSource {
     // Only when it is needed: it imports node:process, which opens the standard streams and makes the pipes among them non-blocking.
     const { default: psList } = await import("ps-list");
     const names = await userNames();
-    const listedAt = uptime() * 100;
+    const listedAt = host().sinceBootNs() / 1e7;
     const listed = await psList();
     const processes = new Map<number, ProcessInfo>();
     for (const [index, { pid, ppid, name, uid = -1, cmd = "", path = "", memory = 0 }] of listed.entries()) {
@@ -63,7 +63,7 @@ export class PsListSource implements ProcessSource {
         residentBytes: (memory / 100) * totalmem(),
         cpuNs: host().cpuTimeNs(pid),
         waitedNs: 0,
-        readAtNs: uptime() * 1e9,
+        readAtNs: host().sinceBootNs(),
         version: 0,
       };
       const unchanged =

@@ -19,11 +19,18 @@ export function argumentBytes(words: readonly string[]): Buffer {
   return bytes.toString() === decoded ? bytes : Buffer.from(decoded);
 }
 
-/** The soft limit on open files that our parent has, and we had; -1 = unlimited or unknown. */
+/** What systemd, Docker and login shells start programs with as a rule: programs that use select(2) rely on it. */
+const usualOpenFiles = 1024;
+
+/**
+ * The soft limit on open files that our parent has, and we had; -1 = unlimited. A service manager or a container's runtime has another one than what it
+ * starts, and where the parent cannot be seen nothing is known: then the usual one.
+ */
 export function originalOpenFiles(): number {
-  const limits = readOptional(`/proc/${process.ppid}/limits`);
-  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
-  return soft === undefined ? -1 : Number(soft);
+  const limits = process.ppid > 1 ? readOptional(`/proc/${process.ppid}/limits`) : "";
+  const soft = /^Max open files\s+(\S+)/m.exec(limits)?.[1];
+  if (soft === undefined) return usualOpenFiles;
+  return soft === "unlimited" ? -1 : Number(soft);
 }
 
 interface OpenFile {

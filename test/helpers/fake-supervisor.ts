@@ -64,8 +64,13 @@ export class FakeSupervisor implements Supervisor {
     for (const target of targets) this.#targets.set(target.pid, target);
   }
 
-  targets(): TargetReport[] {
-    return [...this.#targets.values()].sort((a, b) => a.pid - b.pid);
+  targets(uid?: number): TargetReport[] {
+    const wanted = [...this.#targets.values()].filter((target) => uid === undefined || target.uid === uid);
+    return wanted.sort((a, b) => a.pid - b.pid);
+  }
+
+  handCount(uid: number): number {
+    return [...this.#targets.values()].filter(({ origin, byUid }) => origin === "hand" && byUid === uid).length;
   }
 
   target(pid: number): TargetReport | undefined {
@@ -104,12 +109,12 @@ export class FakeSupervisor implements Supervisor {
     this.decide("released", { pid, by: caller.user, reason: "by hand" });
   }
 
-  off(by: string): void {
+  async off(by: string): Promise<void> {
     this.offSince = { sinceAt: Date.now(), by };
     this.calls.push(`off by ${by}`);
   }
 
-  on(by: string): void {
+  async on(by: string): Promise<void> {
     this.offSince = null;
     this.calls.push(`on by ${by}`);
   }
