@@ -106,8 +106,8 @@ async function bystanders(seconds: number): Promise<void> {
       continue;
     }
     const { p50, p99, max, throughput } = await measureBystander(one, seconds);
-    idle ??= throughput;
-    rows.push([one.name, microseconds(p50), microseconds(p99), microseconds(max), percent(throughput / idle, 1)]);
+    if (!one.busy) idle = throughput;
+    rows.push([one.name, microseconds(p50), microseconds(p99), microseconds(max), percent(throughput / (idle ?? Number.NaN), 1)]);
   }
   say(`${table(["", "wake-up p50", "p99", "max", "throughput"], rows)}\n`);
 }

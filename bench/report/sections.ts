@@ -21,13 +21,13 @@ export const sections: readonly Section[] = [
     scenario: "limits",
     title: "Limits: CPU got against CPU asked",
     lede: "One busy process, allowed a share of one CPU. 1 is what was asked for.",
-    drawn: ["limitOff"],
+    drawn: ["limitOff", "cpu"],
   },
   {
     scenario: "pools",
     title: "Pools: one limit, shared fairly",
     lede: "Targets that share one limit: how much more the best off got than the worst off.",
-    drawn: ["fairness", "limitOff"],
+    drawn: ["fairness", "limitOff", "cpu"],
   },
   {
     scenario: "bystanders",
@@ -38,13 +38,13 @@ export const sections: readonly Section[] = [
   {
     scenario: "benefit",
     title: "Net benefit: CPU given back for CPU taken",
-    lede: "The question on which the experiment gave up: does a hobbler give back more than it takes? Innocent threads compute on every CPU beside busy targets; what they get more than beside unhobbled ones is given back. Divided by the CPU that the hobbler used itself.",
-    drawn: ["givenBack", "benefit"],
+    lede: "The question on which the experiment gave up: does a hobbler give back more than it takes? Innocent threads compute on every CPU beside busy targets; what they get more than beside unhobbled ones is given back. Divided by the CPU that the hobbler used itself. Whoever gives its targets less than it was to has more to give back: what they got is drawn too.",
+    drawn: ["givenBack", "benefit", "targetsCpu"],
   },
   {
     scenario: "recovery",
     title: "After SIGKILL",
-    lede: "100 sleeping targets; the hobbler is killed with SIGKILL at a random moment. How many of the targets are still stopped a second and a half later, and when did the last one run again?",
+    lede: "20 busy targets; the hobbler is killed with SIGKILL at a random moment. How many of the targets are still stopped a second and a half later, and when did the last one run again?",
     drawn: ["leftStopped", "resumedAfter"],
   },
   {
@@ -62,7 +62,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "discovery",
     title: "Discovery: one look at all processes",
-    lede: "What it takes to find out who is running, beside a thousand sleeping processes.",
+    lede: "What it takes to find out who is running, their names, users, programs and command lines (but for /proc in Node and identify, which read one file or two of each), beside a thousand sleeping processes. “Again”: as the daemon looks, which does not read again what has not changed.",
     drawn: ["scan"],
   },
 ];

@@ -98,18 +98,19 @@ function referee({ selfChecks, gauges }: Results): string[] {
     time(worstNs),
     right ? "yes" : judged ? "NO" : "a bound",
   ]);
-  const read = gauges.map(({ before, p50Ns, p99Ns, maxNs, steal, busy, by }) => [
+  const read = gauges.map(({ before, p50Ns, p99Ns, maxNs, steal, stealDuring, busy, by }) => [
     before,
     time(p50Ns),
     time(p99Ns),
     time(maxNs),
     percent(steal),
+    stealDuring === undefined ? "–" : percent(stealDuring),
     percent(busy),
     by,
   ]);
   return [
     ...(checked.length > 0 ? ["## Is the referee right?", table(["referee", "injected", "found", "worst single", "right"], checked)] : []),
     "## How quiet was the host?",
-    table(["before", "p50", "p99", "max", "steal", "busy", "by"], read),
+    table(["before", "p50", "p99", "max", "steal", "steal in it", "busy", "by"], read),
   ];
 }

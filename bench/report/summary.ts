@@ -126,8 +126,12 @@ const modes = [
   "hobble-pool",
   "hobble-freeze",
   "native scan",
+  "native scan, again",
   "native identify",
 ];
+
+/** Who stands for hobble: by default, and in scenarios that are about something else. */
+const defaults = ["hobble", "hobble-pool", "hobble-limit", "native scan"];
 
 export function isOurs(contestant: string): boolean {
   return modes.includes(contestant);
@@ -148,21 +152,28 @@ export function losses(summary: Summary): Loss[] {
 }
 
 function lossesAt(summary: Summary, scenario: string, point: string, metricId: string, better: Better): Loss[] {
-  const ours = summary.estimate(scenario, point, "hobble", metricId);
-  if (ours === undefined) return [];
+  const own = defaults.find((id) => summary.estimate(scenario, point, id, metricId) !== undefined);
+  const ours = own === undefined ? undefined : summary.estimate(scenario, point, own, metricId);
+  if (own === undefined || ours === undefined) return [];
   const others = summary.contestants(scenario, point, metricId).flatMap((who): Rival[] => {
     // The floor is no alternative, and neither is doing nothing where cost is concerned.
     if (isOurs(who) || who === "nothing" || who === "no targets" || who.startsWith("bare loop")) return [];
     const theirs = summary.estimate(scenario, point, who, metricId);
+    if (starves(summary, scenario, point, own, who)) return [];
     if (better === "nearer 1") return farther(ours, theirs) && theirs ? [{ who, theirs, ratio: farOff(ours, theirs) }] : [];
     const ratio =
-      better === "lower"
-        ? summary.ratio(scenario, point, "hobble", who, metricId)
-        : summary.ratio(scenario, point, who, "hobble", metricId);
+      better === "lower" ? summary.ratio(scenario, point, own, who, metricId) : summary.ratio(scenario, point, who, own, metricId);
     return theirs !== undefined && ratio !== undefined && ratio.low > 1.05 ? [{ who, theirs, ratio }] : [];
   });
   others.sort((a, b) => b.ratio.value - a.ratio.value);
   return others.length === 0 ? [] : [{ scenario, point, metricId, ours, others }];
+}
+
+/** Has more to give to others because it gives its targets less than it was to. */
+function starves(summary: Summary, scenario: string, point: string, own: string, who: string): boolean {
+  if (scenario !== "benefit") return false;
+  const less = summary.ratio(scenario, point, own, who, "targetsCpu");
+  return less !== undefined && less.low > 1.05;
 }
 
 /** How many times as far from 1, in logarithms. */

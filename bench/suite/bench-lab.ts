@@ -14,7 +14,10 @@ export const cycle: Cycle = { runMs: 10, stopMs: 250 };
 export interface Effort {
   name: "quick" | "full" | "tiny";
   rounds: number;
-  /** Measured time of one run, how it is cut, and what goes before it: longer than a period, so that all have been stopped once. */
+  /**
+   * Measured time of one run: whole periods, or whoever keeps in step would get a window more or less. How it is cut. And what goes before it: so long that
+   * the first stop of everybody is over, which may be longer or shorter, and that hobble has gathered those that sleep, which shifts one more.
+   */
   seconds: number;
   sliceSeconds: number;
   warmupSeconds: number;
@@ -35,8 +38,8 @@ const times = (seconds: number, sliceSeconds: number, warmupSeconds: number) => 
 
 export const efforts: Record<Effort["name"], Effort> = {
   tiny: { name: "tiny", rounds: 1, ...times(1, 0.25, 0.6), precisions: true, idle: [20], busy: [] },
-  quick: { name: "quick", rounds: 2, ...times(0.6, 0.15, 0.4), scenarios: firstQuestions, precisions: false, idle: [], busy: [100] },
-  full: { name: "full", rounds: 2, ...times(0.9, 0.225, 0.5), precisions: true, idle: [10, 100, 1000], busy: [1, 100, 1000] },
+  quick: { name: "quick", rounds: 2, ...times(0.52, 0.13, 0.52), scenarios: firstQuestions, precisions: false, idle: [], busy: [100] },
+  full: { name: "full", rounds: 2, ...times(0.78, 0.195, 1.04), precisions: true, idle: [10, 100, 1000], busy: [1, 100, 1000] },
 };
 
 export interface Findings {

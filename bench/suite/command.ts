@@ -20,7 +20,7 @@ export const usage = `Usage: hobble bench [quick] [options]          measure; in
        hobble bench compare BEFORE.json AFTER.json
        hobble bench report RESULTS.json           write its HTML and Markdown again
 
-  quick               a look in under two minutes; without it everything, in fifteen to twenty minutes
+  quick               a look in two minutes; without it everything, in about fourteen minutes
   --only NAMES        scenarios, separated by commas:
 ${allScenarios.map(({ name, about }) => `                        ${name.padEnd(10)} ${about}`).join("\n")}
   --contestants NAMES only these, such as hobble,asyncio,cpulimit

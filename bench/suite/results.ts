@@ -26,6 +26,8 @@ export interface Gauge {
   by: string;
   /** Shares of all CPUs. */
   steal: number;
+  /** Likewise while the scenario behind it ran; undefined at the end. */
+  stealDuring?: number;
   busy: number;
   before: string;
 }

@@ -9,7 +9,7 @@ import { isOurs } from "../report/summary.js";
 import { closeLab, fail, openLab } from "./bench-lab.js";
 import { type RunOrders, UsageError } from "./command.js";
 import { thawAll } from "./groups.js";
-import { gauge, reasonsAgainst } from "./noise.js";
+import { gauge, reasonsAgainst, stolenDuring } from "./noise.js";
 import { writeReports } from "./reports.js";
 import { type Results, resultsFormat, wrongChecks } from "./results.js";
 import { allScenarios } from "./scenarios.js";
@@ -22,17 +22,18 @@ export async function runSuite(orders: RunOrders, notes: readonly string[]): Pro
   for (const { name, missing } of entrants) if (missing !== undefined) log(`left out: ${name}: ${missing}`);
   const lab = openLab(orders.effort, entrants, log);
   const endEarly = (signal: NodeJS.Signals) => {
-    closeLab(lab);
     for (const groups of groupsMade) thawAll(groups);
+    closeLab(lab);
     process.kill(process.pid, signal);
   };
-  process.once("SIGINT", endEarly).once("SIGTERM", endEarly);
+  process.once("SIGINT", endEarly).once("SIGTERM", endEarly).once("SIGHUP", endEarly);
   const gauges = [];
   try {
     for (const scenario of allScenarios.filter(({ name }) => orders.scenarios.includes(name))) {
-      gauges.push(await gauge(scenario.name));
+      const before = await gauge(scenario.name);
       // What the others found is not lost with it.
-      await scenario.run(lab).catch((error) => fail(lab, scenario.name, error));
+      const stealDuring = await stolenDuring(() => scenario.run(lab).catch((error) => fail(lab, scenario.name, error)));
+      gauges.push({ ...before, stealDuring });
     }
     gauges.push(await gauge("the end"));
   } finally {

@@ -79,7 +79,7 @@ function judge(
     windows: found.length,
     worstNs,
     judged: referee.herdKind("idle") !== undefined,
-    right: found.length === own.length && worstNs <= Math.max(absoluteNs, errorNs * relative),
+    right: own.length > 0 && found.length === own.length && worstNs <= Math.max(absoluteNs, errorNs * relative),
   };
 }
 

@@ -96,7 +96,9 @@ export async function trial(lab: BenchLab, one: Entrant, plan: TrialPlan): Promi
       ...(edges === undefined || one.as !== undefined ? {} : windowMetrics(edges, cycle, interval, lab.effort.sliceSeconds)),
     };
     const signals = edges === undefined || one.means !== "signals" ? [] : signalsBySlice(edges, fromNs, cpu);
-    if (signals.length > 0) metrics.perSignal = { kind: "ratio", parts: cpu.map(([ns], slice) => [ns, signals[slice] ?? 0]) };
+    // A limit that is kept sends none.
+    if (signals.some((count) => count > 0))
+      metrics.perSignal = { kind: "ratio", parts: cpu.map(([ns], slice) => [ns, signals[slice] ?? 0]) };
     return { metrics, edges, interval, targetsNs };
   } finally {
     // It would be the next contestant's load.
@@ -154,14 +156,14 @@ function windowMetrics(edges: EdgesByPid, cycle: Cycle, interval: Interval, slic
   // A window that an end of the measurement cuts is as wrong as that at least: left out it would flatter whoever is slowest.
   const runErrors: Bins[] = windows.map(({ runErrorsNs, cutRunErrorsNs }) => binned([...runErrorsNs, ...cutRunErrorsNs]));
   const stopErrors: Bins[] = windows.map(({ stopErrorsNs, cutStopErrorsNs }) => binned([...stopErrorsNs, ...cutStopErrorsNs]));
-  const seen = runErrors.some((bins) => bins.length > 0);
+  const seen = (errors: readonly Bins[]) => errors.some((bins) => bins.length > 0);
   return {
     duty: { kind: "ratio", parts: windows.map((part, slice) => [part.duty * (parts[slice]?.length ?? 0), parts[slice]?.length ?? 0]) },
-    ...(seen && {
+    ...(seen(runErrors) && {
       runErrorP50: { kind: "quantile", q: 0.5, parts: runErrors },
       runErrorP99: { kind: "quantile", q: 0.99, parts: runErrors },
-      stopErrorP99: { kind: "quantile", q: 0.99, parts: stopErrors },
     }),
+    ...(seen(stopErrors) && { stopErrorP99: { kind: "quantile", q: 0.99, parts: stopErrors } }),
   };
 }
 

@@ -2,9 +2,9 @@
 import type { Asked, Decision, TargetReport } from "../daemon/supervisor.js";
 import { formatNs, formatShare } from "./output.js";
 
-/** Anything may be in a program's name: no control characters reach the terminal. */
+/** Anything may be in a program's name: nothing that controls a terminal, or the direction of what follows, reaches it. */
 export function harmless(text: string): string {
-  return text.replace(/\p{Cc}/gu, "?");
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "?");
 }
 
 export function formatAsked({ runNs, stopNs, limit, pool }: Asked): string {

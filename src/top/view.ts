@@ -240,7 +240,16 @@ function columnsFor(width: number): readonly Column[] {
   return columns.filter(({ from }) => width >= from);
 }
 
-function cellText(text: string, { width, right }: Column): string {
+/**
+ * What is surely one column wide everywhere, and stays where it is put; the rest as question marks. A program may call itself anything, and a line that is
+ * wider than it looks would be drawn over its neighbours.
+ */
+function narrow(text: string): string {
+  return text.replace(/[^ -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u052f\u2013-\u2026\u2500-\u257f]/gu, "?");
+}
+
+function cellText(given: string, { width, right }: Column): string {
+  const text = narrow(given);
   const cut = text.length > width ? text.slice(0, width) : text;
   return right ? cut.padStart(width) : cut.padEnd(width);
 }

@@ -106,11 +106,11 @@ export function refereeSection(summary: Summary): string {
 
 export function noiseSection({ gauges, notes }: Results): string {
   const rows = gauges.map(
-    ({ before, by, p50Ns, p99Ns, maxNs, steal, busy }) =>
-      `<tr><td>${escaped(before)}</td><td>${time(p50Ns)}</td><td>${time(p99Ns)}</td><td>${time(maxNs)}</td><td>${percent(steal)}</td><td>${percent(busy)}</td><td>${escaped(by)}</td></tr>`,
+    ({ before, by, p50Ns, p99Ns, maxNs, steal, stealDuring, busy }) =>
+      `<tr><td>${escaped(before)}</td><td>${time(p50Ns)}</td><td>${time(p99Ns)}</td><td>${time(maxNs)}</td><td>${percent(steal)}</td><td>${stealDuring === undefined ? "–" : percent(stealDuring)}</td><td>${percent(busy)}</td><td>${escaped(by)}</td></tr>`,
   );
   const said = notes.length > 0 ? `<h3>Notes</h3><ul class="note">${notes.map((note) => `<li>${escaped(note)}</li>`).join("")}</ul>` : "";
-  return `<section><h2>How quiet was the host?</h2><p class="lede">Before each scenario, while nothing of the bench ran: how late a real-time thread wakes that does nothing else, what the hypervisor took, what others used.</p><div class="scroll"><table><tr><th>before</th><th>p50</th><th>p99</th><th>max</th><th>steal</th><th>busy</th><th>by</th></tr>${rows.join("")}</table></div>${said}</section>`;
+  return `<section><h2>How quiet was the host?</h2><p class="lede">Before each scenario, while nothing of the bench ran: how late a real-time thread wakes that does nothing else, what the hypervisor took (and while the scenario ran), what others used.</p><div class="scroll"><table><tr><th>before</th><th>p50</th><th>p99</th><th>max</th><th>steal</th><th>steal in it</th><th>busy</th><th>by</th></tr>${rows.join("")}</table></div>${said}</section>`;
 }
 
 export function entriesSection({ entries }: Results): string {

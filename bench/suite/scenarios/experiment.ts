@@ -4,6 +4,8 @@ import { type BenchScenario, cycle, takeTurns } from "../bench-lab.js";
 import { trial } from "../trial.js";
 
 const count = 200;
+/** hobble gathers those that sleep when they have slept through two periods. */
+const settledSeconds = 1.04;
 const pythons = ["asyncio", "gevent", "threads", "batched"];
 
 export const experiment: BenchScenario = {
@@ -25,7 +27,9 @@ export const experiment: BenchScenario = {
     for (const { name, tree, among } of points) {
       await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
         lab.log(`experiment: ${name}: ${one.name}`);
-        const { metrics } = await trial(lab, one, { count, load: "idle", cycle, tree, seconds: lab.effort.seconds });
+        const { seconds } = lab.effort;
+        const warmupSeconds = Math.max(settledSeconds, lab.effort.warmupSeconds);
+        const { metrics } = await trial(lab, one, { count, load: "idle", cycle, tree, seconds, warmupSeconds });
         lab.found.observations.push({ scenario: "experiment", point: name, count, contestant: one.id, round, metrics });
       });
     }

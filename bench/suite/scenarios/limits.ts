@@ -4,7 +4,8 @@ import { evaluateAll } from "../../statistics/measurement.js";
 import { type BenchScenario, takeTurns } from "../bench-lab.js";
 import { trial } from "../trial.js";
 
-const periodMs = 100;
+/** The measured time is made of whole ones. */
+const periodMs = 130;
 
 /** Of one CPU. cpulimit takes whole percent. The finer table is that of `npm run bench:limit`. */
 const shares = [0.05, 0.2];
@@ -29,7 +30,7 @@ export const limits: BenchScenario = {
       await takeTurns(lab, lab.effort.rounds, among, async (one, round) => {
         const point = `${Math.round(share * 100)} % of one CPU`;
         lab.log(`limits: ${point}: ${one.name}`);
-        const { metrics } = await trial(lab, one, { count: 1, load: "busy", cycle: cycleFor(share), seconds: 1.5 * lab.effort.seconds });
+        const { metrics } = await trial(lab, one, { count: 1, load: "busy", cycle: cycleFor(share), seconds: 2 * lab.effort.seconds });
         const got = metrics.targetsCpu;
         if (got === undefined) return;
         lab.found.observations.push({

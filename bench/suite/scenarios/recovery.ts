@@ -31,6 +31,12 @@ async function kill(lab: BenchLab, one: Entrant): Promise<Death> {
     // While it still knows them: hobble's groups are told by where its targets are.
     const frozen = one.means === "freezing" ? groupsOfAll(herd.pids) : [];
     const stillStopped = () => states.stopped() + frozen.filter(isFrozen).length;
+    // Whoever hobbles nobody leaves nobody stopped.
+    const lookedAtNs = monotonicNs();
+    while (stillStopped() === 0) {
+      if (monotonicNs() > lookedAtNs + patienceMs * 1e6) throw new Error("it was to be killed while it hobbles, and stops nobody");
+      await sleepSeconds(0.001);
+    }
     killHobbler(one, session);
     const killedNs = monotonicNs();
     let left = stillStopped();
@@ -53,6 +59,7 @@ export const recovery: BenchScenario = {
   name: "recovery",
   about: "what is left stopped when the hobbler gets SIGKILL",
   async run(lab) {
+    const found = lab.found.observations.length;
     const among = lab.entrants.filter(
       (one) =>
         (one.as === undefined || one.programEach === true) &&
@@ -75,5 +82,9 @@ export const recovery: BenchScenario = {
         },
       });
     });
+    // Of one that once left somebody stopped the other time was luck: killed in a run window.
+    const own = lab.found.observations.slice(found);
+    const leaving = new Set(own.filter(({ metrics }) => metrics.resumedAfter === undefined).map(({ contestant }) => contestant));
+    for (const { contestant, metrics } of own) if (leaving.has(contestant)) delete metrics.resumedAfter;
   },
 };

@@ -31,6 +31,8 @@ export const startup: BenchScenario = {
       await sleepSeconds(1);
       const bytes = treeBytes(session.pid);
       const firsts = [...(await lab.signals.end(herd)).values()].map(({ timesNs, stops }) => timesNs[stops.indexOf(true)] ?? Number.NaN);
+      const never = firsts.filter(Number.isNaN).length;
+      if (never > 0) throw new Error(`${never} of ${count} targets got no SIGSTOP within a second`);
       const first = firsts.reduce((a, b) => Math.min(a, b));
       const last = firsts.reduce((a, b) => Math.max(a, b));
       lab.found.observations.push({
