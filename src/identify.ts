@@ -1,5 +1,5 @@
 /** Who a process is, so that it can be told from a later one with the same PID. */
-import { host, type ProcessIdentity } from "./native.js";
+import { host, type ProcessIdentity } from "./native-host.js";
 import { checkSelector } from "./options.js";
 
 /**

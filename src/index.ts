@@ -5,7 +5,7 @@ export { HobbleError, type HobbleErrorCode } from "./errors.js";
 export { type EvasionEvent, Hobbler, type HobblerEvents, type OverloadEvent } from "./hobbler.js";
 export { identify } from "./identify.js";
 export type { EndReason } from "./lifecycle.js";
-export type { ProcessIdentity } from "./native.js";
+export type { ProcessIdentity } from "./native-host.js";
 export type { HobblerOptions, SeenIdentity, Stopping, TargetSelector } from "./options.js";
 export type { Pool, PoolChanges, PoolOptions, PoolStats } from "./pool.js";
 export { type RecoveredProcess, type RecoveredTable, recover } from "./recovery.js";

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { check } from "./check.js";
 import { callNative } from "./errors.js";
-import { host } from "./native.js";
+import { host } from "./native-host.js";
 
 /** A process, or a cgroup that was frozen as a whole. */
 export interface RecoveredProcess {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { expect, test } from "vitest";
-import { host } from "../src/native.js";
+import { host } from "../src/native-host.js";
 import { end, exitOf, goneProcess, start, startBurner, startSleeper, startTimeOf, stateOf, until } from "./helpers/processes.js";
 
 const { SIGCONT, SIGSTOP, SIGTERM } = constants.signals;
@@ -81,7 +81,7 @@ test("the probe leaves the scheduling class and the limits of this process alone
 });
 
 test("setParentDeathSignal makes a process end with its parent", async () => {
-  const orphan = `import("./dist/native.js").then(({ host }) => { host().setParentDeathSignal(9); console.log(process.pid); setTimeout(() => {}, 20000); })`;
+  const orphan = `import("./dist/native-host.js").then(({ host }) => { host().setParentDeathSignal(9); console.log(process.pid); setTimeout(() => {}, 20000); })`;
   const parent = await start([
     "node",
     "-e",

@@ -9,7 +9,7 @@ import { HostFiles } from "../src/doctor/host-files.js";
 import { kernelChecks } from "../src/doctor/kernel-checks.js";
 import { probeChecks } from "../src/doctor/probe-checks.js";
 import { checkGuardian, checkRuntimeDirectory } from "../src/doctor/safety-checks.js";
-import type { HostProbe } from "../src/native.js";
+import type { HostProbe } from "../src/native-host.js";
 import { cliPath, run } from "./helpers/cli.js";
 import { hobbleWords, result } from "./helpers/exec.js";
 

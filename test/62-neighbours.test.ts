@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { type HobbleError, Hobbler } from "../src/index.js";
-import { host } from "../src/native.js";
+import { host } from "../src/native-host.js";
 import { cliPath, hobble } from "./helpers/cli.js";
 import { newFolder } from "./helpers/folders.js";
 import { end, runsOn, startSleeper, stateOf, until } from "./helpers/processes.js";

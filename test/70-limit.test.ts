@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Hobbler, parseCpuLimit } from "../src/index.js";
-import { host } from "../src/native.js";
+import { host } from "../src/native-host.js";
 import { childrenOf, observe, runsOn, start, startBurner, startSleeper, stateOf, until } from "./helpers/processes.js";
 
 let hobbler: Hobbler;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Hobbler } from "../src/index.js";
-import { host } from "../src/native.js";
+import { host } from "../src/native-host.js";
 import { hobble, hobbles } from "./helpers/cli.js";
 import { runsOn, startBurner, startSleeper, stateOf, until } from "./helpers/processes.js";
 

@@ -1,15 +1,30 @@
 // What the lane says of targets that run in their stop windows: is it true, and what is to be done? Part of class Scout; everything here
 // runs on the scout's thread.
+#include <algorithm>
+#include <string_view>
+
 #include "engine/scout.h"
 
 namespace hobble {
+namespace {
+
+constexpr size_t kMostExamined = 64;
+constexpr Nanos kBetweenLooks = 5 * kMillisecond;
+constexpr Nanos kBetweenSightings = 100 * kMillisecond;
+
+}  // namespace
 
 // Members run although they are stopped: somebody sends them SIGCONT.
 void Scout::handle_evasion(Record& record) {
   constexpr Nanos kSoonAgain = 5 * kSecond;
   Target& target = *record.target;
   const Nanos now = monotonic_now();
-  for (Member* member : record.members) examine(*member);
+  // The uppermost, whom the lane looks at. It may ask at each of its looks.
+  if (now - record.examined_at > kBetweenLooks) {
+    record.examined_at = now;
+    const size_t looked_at = std::min(record.members.size(), kMostExamined);
+    for (size_t i = 0; i < looked_at; ++i) examine(*record.members[i]);
+  }
   if (target.evasions_told.get() == target.evasions.get()) return;
   target.evasions_told.set(target.evasions.get());
   if (record.retired || record.moving || record.ending) return;
@@ -36,12 +51,15 @@ void Scout::handle_evasion(Record& record) {
 }
 
 // Does it run because somebody continued it, or because it has not stopped yet? In the middle of a stop window: whoever runs then, and has
-// no SIGSTOP on its way, was sent SIGCONT. Twice, as our own SIGCONT may just have gone out.
+// no SIGSTOP on its way, was sent SIGCONT. Twice, some time apart: our own SIGCONT may just have gone out, or another thread may have taken
+// the SIGSTOP, and the first one waits for a CPU to obey it.
 void Scout::examine(Member& member) {
   if (member.group || member.standing.get() == Standing::kAnswerable) return;
   const uint64_t signals = member.target->signals.get();
   const Nanos resume_by = member.lease->resume_by.load(std::memory_order_acquire);
-  const auto status = read_status(member);
+  auto status = read_status(member);
+  // The first thread has ended before the others: another one tells.
+  if (status && status->state == 'Z' && status->threads > 1) status = read_thread_stop_status(member.process.pid());
   if (!status) return;
   member.threads.set(status->threads);
   const bool undisturbed = member.lease->resume_by.load(std::memory_order_acquire) == resume_by && member.target->signals.get() == signals;
@@ -50,7 +68,14 @@ void Scout::examine(Member& member) {
   if (status->threads <= 1) {
     member.standing.set(Standing::kAnswerable);
   } else if (ours && !stands) {
-    member.standing.set(member.standing.get() == Standing::kSeenRunning ? Standing::kAnswerable : Standing::kSeenRunning);
+    const Nanos now = monotonic_now();
+    const bool again = member.standing.get() == Standing::kSeenRunning &&
+                       (member.seen_running_till != resume_by || now - member.seen_running_at > kBetweenSightings);
+    if (member.standing.get() != Standing::kSeenRunning) {
+      member.seen_running_at = now;
+      member.seen_running_till = resume_by;
+    }
+    member.standing.set(again ? Standing::kAnswerable : Standing::kSeenRunning);
   } else if (member.standing.get() == Standing::kUnknown) {
     member.standing.set(Standing::kSlow);
   }

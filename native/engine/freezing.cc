@@ -182,7 +182,10 @@ Member* Scout::make_group_member(Record& record, GroupMade made) {
     made.lease = FreeLease(options_.leases->allocate_group(group.path(), group.inode(), false), {options_.leases});
   }
   Member* const member = made.lease ? members_.allocate() : nullptr;
-  if (member == nullptr) return nullptr;
+  if (member == nullptr) {
+    dissolve(std::move(made));
+    return nullptr;
+  }
   member->lease = made.lease.release();
   member->target = record.target;
   member->group = std::move(made.group);
@@ -288,9 +291,9 @@ void Scout::finish_freeze(Record& record) {
   if (record.release_asked) post_to_lane(record, Command::Kind::kRemove);
 }
 
-// A group that was made for a target, all of it thawed, goes as soon as nobody is in it any more. Those of a bomb that are about to exit
-// need a CPU for that, and the others who want one are hundreds: it is not waited for here. The lease stays until then, so that the group
-// is not forgotten when we die.
+// A group that was made for a target (others are left alone), all of it thawed, goes as soon as nobody is in it any more. Those of a bomb
+// that are about to exit need a CPU for that, and the others who want one are hundreds: it is not waited for here. The lease stays until
+// then, so that the group is not forgotten when we die.
 void Scout::dissolve(GroupMade made) {
   if (made.group->dismantle(kSoonGone) == 0) return;
   husks_.push_back(std::move(made));

@@ -143,6 +143,20 @@ std::optional<StopStatus> read_stop_status(pid_t pid) {
   return file ? read_stop_status_fd(file.get()) : std::nullopt;
 }
 
+std::optional<StopStatus> read_thread_stop_status(pid_t pid) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  std::optional<StopStatus> found;
+  for_each_number(path, [&](pid_t tid) {
+    snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, tid);
+    const UniqueFd file(open(path, O_RDONLY | O_CLOEXEC));
+    const auto status = file ? read_stop_status_fd(file.get()) : std::nullopt;
+    if (status && status->state != 'Z' && status->state != 'X') found = status;
+    return !found;
+  });
+  return found;
+}
+
 std::optional<StopStatus> read_stop_status_fd(int fd) {
   char buffer[kStatusBytes + 1];
   const ssize_t got = pread(fd, buffer, kStatusBytes, 0);

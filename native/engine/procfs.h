@@ -53,6 +53,9 @@ struct StopStatus {
 // 12 us, twice that when the process has not been looked at for long. Nothing if it is gone or may not be seen.
 std::optional<StopStatus> read_stop_status(pid_t pid);
 
+// That of a thread that lives, of a process whose first thread has ended.
+std::optional<StopStatus> read_thread_stop_status(pid_t pid);
+
 // The same from a descriptor of /proc/PID/status that was opened earlier, which stays with the process: two thirds of that.
 std::optional<StopStatus> read_stop_status_fd(int fd);
 

@@ -268,6 +268,7 @@ void Scout::add(const Request& request) {
     return;
   }
   if (!admit(record, request.spec.cycle, recruits->members())) {
+    if (recruits->group) dissolve({.lease = std::move(recruits->group_lease), .group = std::move(recruits->group)});
     fail(request.target, {Code::kOverload, request.spec.identity.pid,
                           "hobbling one more target would take more CPU than maxShare allows even with periods four times as long; "
                           "use longer run and stop times, fewer targets, or a higher maxShare"});

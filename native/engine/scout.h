@@ -133,6 +133,7 @@ class Scout {
     Nanos evasion_told_at = 0;  // of the last report: when it was told, what its members had spent, what they had evaded
     Nanos cpu_then = 0;
     Nanos evaded_then = 0;
+    Nanos examined_at = 0;        // when it was last asked of /proc whether it runs
     bool crowded = false;         // it has as many members as a target may have
     bool children_spent = false;  // some came or went since it was last read: what they spent may be known to their parents only
     bool ending = false;          // a command that ends it is on its way

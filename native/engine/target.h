@@ -113,7 +113,9 @@ struct Member {
   // The scout's.
   pid_t parent = 0;  // if that was a member when it became one
   UniqueFd state_file;
-  UniqueFd status_file;  // /proc/PID/status, of some members: for looks
+  UniqueFd status_file;       // /proc/PID/status, of some members: for looks
+  Nanos seen_running_at = 0;  // in a stop window, and until when that was to last; 0 = it was not
+  Nanos seen_running_till = 0;
   Nanos cpu_at_add = 0;
   Nanos cpu_at_read = -1;   // its CPU clock when its children were last read
   Nanos children_cpu = 0;   // of children that it has waited for, when last read

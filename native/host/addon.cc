@@ -1,5 +1,5 @@
 // The host addon: the only file here that knows Node-API. Checks arguments, makes JavaScript values, throws errors with a code.
-// Declared for TypeScript in src/native.ts.
+// Declared for TypeScript in src/native-host.ts.
 #include <napi.h>
 #include <signal.h>
 #include <sys/prctl.h>

@@ -251,13 +251,13 @@ void ProcessScan::read_anew(pid_t pid, uint64_t folder_inode, ScanResult& result
     if (known.row.state != 'Z' && poll(&poll_fd, 1, 0) > 0) return;
     if (!known.kernel_thread) known.row.inode = pidfd_inode(pidfd.get());
   }
-  told_uid_ = pidfd && !known.kernel_thread && (wanted_ & bit_of(ProcessText::kUser)) != 0 ? uid_of(pidfd.get()) : std::nullopt;
   const auto before = known_.find(pid);
   if (before != known_.end() && same_process(before->second.row, known.row)) {
     before->second.folder_inode = folder_inode;
     visit(pid, folder_inode, result);
     return;
   }
+  told_uid_ = pidfd && !known.kernel_thread && (wanted_ & bit_of(ProcessText::kUser)) != 0 ? uid_of(pidfd.get()) : std::nullopt;
   if (before != known_.end()) {
     if (!before->second.kernel_thread) result.gone.push_back(pid);
     known_.erase(before);

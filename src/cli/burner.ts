@@ -1,5 +1,5 @@
 /** A process of its own that burns CPU for as long as the process that started it lives: `node burner.js PARENT_PID`. */
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 
 const sigkill = 9;
 

@@ -8,7 +8,7 @@ import { kernelChecks } from "../doctor/kernel-checks.js";
 import { probeChecks } from "../doctor/probe-checks.js";
 import { checkGuardian, checkRuntimeDirectory } from "../doctor/safety-checks.js";
 import { Hobbler } from "../hobbler.js";
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 import { ExitCode } from "./exit.js";
 import { formatScheduler } from "./output.js";
 import { print, printJson } from "./streams.js";

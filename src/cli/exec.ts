@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { argumentBytes, inheritedFds, originalOpenFiles } from "../exec/inheritance.js";
 import { endingSignals, Job, stoppingSignals } from "../exec/job.js";
 import { Hobbler } from "../hobbler.js";
-import { type CommandEvent, host } from "../native.js";
+import { type CommandEvent, host } from "../native-host.js";
 import type { Target } from "../target.js";
 import { addCycleOptions, type CycleFlags, hobblerOptionsOf, termsOf } from "./cycle-options.js";
 import { exitCodeOf } from "./exit.js";

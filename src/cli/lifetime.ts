@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import type { Hobbler } from "../hobbler.js";
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 
 /** Resolves at the first signal that asks us to end. The handlers stay: a second Ctrl-C must not end us before everything runs again. */
 export function endSignal(): Promise<NodeJS.Signals> {
@@ -13,14 +13,20 @@ export function endSignal(): Promise<NodeJS.Signals> {
 
 /** Ctrl-Z: everything runs before we stop, and is hobbled again when we go on. */
 export function pauseWhenStopped(hobbler: Hobbler): void {
+  // A write to a terminal that wants us to stop (SIGTTOU) is tried, and the signal sent, over and over until we stop: once is enough. Those that
+  // came before are told in one turn of the event loop after we were continued.
+  let stale = false;
   for (const signal of ["SIGTSTP", "SIGTTIN", "SIGTTOU"] as const) {
     process.on(signal, () => {
-      // A write to a terminal that wants us to stop (SIGTTOU) is tried, and the signal sent, over and over until we stop: the last of them may
-      // be told after the SIGCONT of `fg`.
-      if (signal !== "SIGTSTP" && inForeground()) return;
+      if (signal !== "SIGTSTP" && (stale || inForeground())) return;
       hobbler.pause();
-      host().stopSelf(os.constants.signals[signal]);
+      // Not with SIGTTOU: while its default action is in force the thread that writes would stop us too, and we ourselves again when continued.
+      host().stopSelf(os.constants.signals.SIGTSTP);
       hobbler.resume();
+      stale = true;
+      setImmediate(() => {
+        stale = false;
+      });
     });
   }
 }

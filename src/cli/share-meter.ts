@@ -1,5 +1,5 @@
 /** Shares of a CPU that processes spend, measured and shown. */
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 import { LiveLines } from "./live.js";
 import { formatShare } from "./output.js";
 

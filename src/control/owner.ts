@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { HobbleError } from "../errors.js";
 import { identify } from "../identify.js";
-import type { ProcessIdentity } from "../native.js";
+import type { ProcessIdentity } from "../native-host.js";
 
 export interface OwnedProcess extends ProcessIdentity {
   /** Real, effective, saved and file system uid. */

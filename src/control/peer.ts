@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Caller } from "../daemon/supervisor.js";
 import { HobbleError } from "../errors.js";
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 
 /** Who has all rights beside root; `ownUid` has them with a `--user` daemon. */
 export interface Admins {

@@ -180,8 +180,8 @@ export class ControlServer {
     if (this.#placed === undefined || this.#placed.isThere()) return;
     this.#placed = undefined;
     const old = this.#server;
+    const server = this.#createServer();
     try {
-      const server = this.#createServer();
       const placed = await placeSocket(server, path, mode);
       this.#server = server;
       if (this.#closing) {
@@ -195,6 +195,7 @@ export class ControlServer {
       old.close();
       old.closeIdleConnections();
     } catch (error) {
+      this.#servers.delete(server);
       warn(`the socket ${path} is gone and cannot be made anew: ${(error as Error).message}`);
       this.#placed = { isThere: () => false, remove: () => {} };
     }

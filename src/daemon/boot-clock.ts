@@ -1,6 +1,6 @@
 /** The clock that start times of processes are told by, and the boot that it belongs to. */
 import { readFile } from "node:fs/promises";
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 
 /** Time after boot, as start times of processes are told. */
 export function nowNs(): number {

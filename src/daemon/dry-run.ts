@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PidLists } from "../discovery/pid-lists.js";
 import { ProcSource } from "../discovery/proc.js";
 import { PsListSource } from "../discovery/ps-list.js";
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 import type { Configuration } from "../rules/configuration.js";
 import { RuleEngine } from "../rules/engine.js";
 import { formatLong } from "../rules/units.js";

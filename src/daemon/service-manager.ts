@@ -2,7 +2,7 @@
  * Talks to the service manager that started us, if it wants to be told (sd_notify(3)): that we are ready, what we do, that we live. Node has no
  * Unix datagrams, so the host addon sends them.
  */
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 
 export interface ServiceManager {
   /** "READY=1", "RELOADING=1", "STOPPING=1", "STATUS=…"; several at once are lines. */

@@ -3,7 +3,8 @@
  * next start hobbling everything again.
  */
 import { constants } from "node:os";
-import { host, pauseOnSignal } from "../native.js";
+import { pauseOnSignal } from "../native.js";
+import { host } from "../native-host.js";
 import type { ServiceManager } from "./service-manager.js";
 import type { Supervisor } from "./supervisor.js";
 

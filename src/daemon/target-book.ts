@@ -107,8 +107,8 @@ export class TargetBook {
       if (entry.origin === "hand") {
         // Else whoever limits his own process to much could lift from it what a rule makes of that.
         if (entry.byAdmin !== false) continue;
-        const by = desired?.process === entry.process ? desired.by : treeAbove(entry.process, targets, processes)?.by;
-        if (by !== undefined && this.#mayTry(entry.process)) released.push(this.release(entry, `${by} takes it over`));
+        const heir = desired?.process === entry.process ? desired : treeAbove(entry.process, targets, processes);
+        if (heir !== undefined && this.#mayTry(heir.process)) released.push(this.release(entry, `${heir.by} takes it over`));
         continue;
       }
       if (desired !== undefined && desired.process === entry.process && desired.kind === entry.kind && desired.by === entry.by) continue;

@@ -1,7 +1,7 @@
 /** Lists of PIDs that somebody else keeps: cgroup.procs files, cgroups, PID files. Read again with every scan. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 import { pidFile } from "./pid-file.js";
 import type { ProcessInfo } from "./process-info.js";
 

@@ -1,6 +1,6 @@
 /** The processes of this host, by passes over /proc in native code, off the event loop. */
 import { setImmediate as pause } from "node:timers/promises";
-import { host, type ProcessScanner, type ScanBlock } from "../native.js";
+import { host, type ProcessScanner, type ScanBlock } from "../native-host.js";
 import type { ProcessInfo, ProcessText } from "./process-info.js";
 import { ProcessTable } from "./process-table.js";
 import type { ProcessSource, ScanFigures } from "./source.js";

@@ -1,6 +1,6 @@
 /** Processes of the programs whose name matches a regular expression, found with ps. */
 import { identify } from "../identify.js";
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 import type { Candidate, Source } from "./source.js";
 
 /** Clock ticks of /proc in a second (USER_HZ): 100 on every architecture that hobble runs on. */

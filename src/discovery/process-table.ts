@@ -1,5 +1,5 @@
 /** Keeps what is known of every process, from one pass of the native scan to the next. */
-import { ProcessField as Field, ROW_NUMBERS, type ScanBlock } from "../native.js";
+import { ProcessField as Field, ROW_NUMBERS, type ScanBlock } from "../native-host.js";
 import type { ProcessInfo } from "./process-info.js";
 
 /** The order of `ProcessText` in native/host/process_scan.h. */

@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { setImmediate as pause } from "node:timers/promises";
-import { host } from "../native.js";
+import { host } from "../native-host.js";
 import type { ProcessInfo, ProcessText } from "./process-info.js";
 import type { ProcessSource, ScanFigures } from "./source.js";
 

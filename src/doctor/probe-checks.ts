@@ -1,5 +1,5 @@
 /** What the host grants this process: tried by the host addon. */
-import type { HostProbe } from "../native.js";
+import type { HostProbe } from "../native-host.js";
 import { type Check, lacking, present, scarce } from "./check.js";
 
 /** Descriptors that Node and the engine need for themselves. */

@@ -8,7 +8,7 @@
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Hobbler } from "../hobbler.js";
-import { host, type ProcessIdentity } from "../native.js";
+import { host, type ProcessIdentity } from "../native-host.js";
 import { readSignalState } from "./signal-state.js";
 
 const { SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU } = constants.signals;
@@ -104,7 +104,7 @@ export class Job {
 
   /** To those that did not receive it, or that it stopped and our SIGCONT has continued. Removes from `waiting` whom it was sent to. */
   #sendAgain(signal: number, waiting: Set<number>): void {
-    for (const member of this.#wholeGroupHasIt ? this.#membersInOurGroup() : this.#command()) {
+    for (const member of this.#wholeGroupHasIt || this.#commandEnded ? this.#membersInOurGroup() : this.#command()) {
       const state = readSignalState(member.pid);
       if (state === undefined || state.stopped) continue;
       const obeys = !state.caught(signal) && !state.ignored(signal);
