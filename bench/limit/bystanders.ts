@@ -1,5 +1,5 @@
 /** What an innocent program on the same host notices of 100 busy processes: its wake-up latency, and what it gets done. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { sleepSeconds } from "../clock.js";
@@ -27,6 +27,14 @@ export function bystanderCases(): BystanderCase[] {
     { name: "idle host", busy: false, begin: async () => nothing },
     { name: "nothing done", busy: true, begin: async () => nothing },
     { name: "hobble, a pool", busy: true, begin: (pids) => attach([...pids.map(String), "--pool-cpu", `${limit}cpus`]) },
+    {
+      name: "hobble, a pool of SCHED_IDLE",
+      busy: true,
+      async begin(pids) {
+        for (const pid of pids) execFileSync("chrt", ["--idle", "--pid", "0", String(pid)]);
+        return attach([...pids.map(String), "--pool-cpu", `${limit}cpus`]);
+      },
+    },
     { name: "asyncio loop", busy: true, begin: asyncio },
     {
       name: "cpulimit for each (1 % is its least: 1 CPU in all)",
