@@ -30,6 +30,10 @@ function stayInCharge(): string | undefined {
   return status === 0 ? undefined : "the bench itself ran without SCHED_FIFO: runs with many busy targets may take longer than asked";
 }
 
+// `| head` is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
 try {
   process.exitCode = await main();
 } catch (error) {

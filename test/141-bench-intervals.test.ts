@@ -9,7 +9,7 @@ import { fitExponent, leastSquares } from "../bench/statistics/fit.js";
 import type { Measurement } from "../bench/statistics/measurement.js";
 import { holm, twoSided } from "../bench/statistics/significance.js";
 import { quantile } from "../bench/statistics.js";
-import type { Observation } from "../bench/suite/results.js";
+import type { Observation, Results } from "../bench/suite/results.js";
 import { results } from "./helpers/bench-results.js";
 
 const durations = fc.array(fc.integer({ min: 1, max: 10_000_000_000 }), { minLength: 1, maxLength: 200 });
@@ -119,6 +119,33 @@ describe("a comparison of two runs", () => {
     const found = changes.filter(({ significant }) => significant);
     expect(found.map(({ metricId, better }) => [metricId, better])).toContainEqual(["perSignal", false]);
     for (const { ratio } of found) expect(ratio).toBeGreaterThan(1.5);
+  });
+
+  test("what one point leaves in doubt several may tell together", () => {
+    const points = (run: Results): Results => ({
+      ...run,
+      observations: ["a", "b", "c", "d", "e", "f"].flatMap((point) => run.observations.map((one) => ({ ...one, point }))),
+    });
+    const changes = compare(points(results({ seed: 1 })), points(results({ seed: 2, ours: 1.25 })));
+    const costs = changes.filter(({ metricId, significant }) => metricId === "perSignal" && significant);
+    expect(costs).toMatchObject([{ scenario: "all", contestant: "hobble", better: false }]);
+    expect(compare(points(results({ seed: 1 })), points(results({ seed: 2 }))).filter(({ significant }) => significant)).toEqual([]);
+  });
+
+  test("lateness counts only beyond that of the host by itself", () => {
+    const late = (run: Results, maxNs: number, bin: number): Results => ({
+      ...run,
+      gauges: run.gauges.map((gauge) => ({ ...gauge, maxNs })),
+      observations: run.observations.map((one) => {
+        const runErrorP99 = { kind: "quantile", q: 0.99, parts: [[one.contestant === "hobble" ? bin : 300, 9]] } as const;
+        return { ...one, metrics: { runErrorP99: { ...runErrorP99, parts: runErrorP99.parts.map((part) => [...part]) } } };
+      }),
+    });
+    const run = results({ seed: 1 });
+    // 33 and 66 µs.
+    const found = (maxNs: number) => compare(late(run, maxNs, 240), late(run, maxNs, 256)).map(({ significant }) => significant);
+    expect(found(10_000)).toEqual([true]);
+    expect(found(90_000)).toEqual([false]);
   });
 });
 

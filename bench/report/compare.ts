@@ -1,13 +1,16 @@
 /**
  * What changed between two runs. Between runs the host changes too. Peers are the same code in both, so what moved them was the host: their
- * common shift is taken off, and how far they disagree about it widens the doubt (difference in differences). What remains counts
- * as a change only if it is unlikely by chance among all that was compared (Holm, 5 %) and larger than a tenth.
+ * common shift is taken off, and how far they disagree about it widens the doubt (difference in differences): about this point, and about any point of
+ * this figure, as a host that stands still for a moment spoils the tail of a single one. What the points of a figure say together is more certain than
+ * what one of them says, so they are asked together too. What remains counts as a change only if it is unlikely by chance among all that was compared
+ * (Holm, 5 %), larger than a tenth, and, where it is a matter of lateness, larger than that of the hosts by themselves.
  */
 
 import { drawMany, middle } from "../statistics/bootstrap.js";
 import { evaluateAll, type Measurement } from "../statistics/measurement.js";
 import { holm, twoSided } from "../statistics/significance.js";
-import type { Observation, Results } from "../suite/results.js";
+import { quantile, sum } from "../statistics.js";
+import type { Gauge, Observation, Results } from "../suite/results.js";
 import { type Better, metric } from "./metrics.js";
 import { isOurs } from "./summary.js";
 
@@ -45,46 +48,105 @@ interface Shift {
   deviation: number;
 }
 
+/** In logarithms, before it is said whether it means anything. */
+interface Raw extends Change {
+  shift?: Shift;
+}
+
 /** Of hobble's figures; peers are the controls. */
 export function compare(before: Results, after: Results): Change[] {
-  const changes = keys(before).flatMap((key) => {
-    const shifts = [...contestants(before, key)]
-      .filter((who) => !isOurs(who))
-      .flatMap((who) => logShift(rounds(before, key, who), rounds(after, key, who)) ?? []);
-    const host = hostShift(shifts);
-    return [...contestants(before, key)].filter(isOurs).flatMap((who) => changeOf(before, after, key, who, host));
+  const all = keys(before);
+  const peers = new Map(all.map((key) => [key, peerShifts(before, after, key)]));
+  const tails = tailsOf(peers);
+  const single = all.flatMap((key) => {
+    const host = hostShift(peers.get(key) ?? [], tails.get(key.metricId) ?? 0);
+    return [...contestants(before, key)].filter(isOurs).flatMap((who): Raw[] => changeOf(before, after, key, who, host));
   });
+  const changes = [...togetherOf(single), ...single].map(({ shift, ...change }) => change);
   const corrected = holm(changes.map(({ p }) => p));
+  const floors = latenessOf([...before.gauges, ...after.gauges]);
   return changes.map((change, index) => {
     const p = corrected[index] ?? 1;
     const size = Math.max(change.ratio, 1 / change.ratio);
-    return { ...change, p, significant: p < level && size > smallestChange };
+    const beyondHost = Math.abs(change.after - change.before) > (floors[change.metricId] ?? 0);
+    return { ...change, p, significant: p < level && size > smallestChange && beyondHost };
   });
 }
 
-function changeOf(before: Results, after: Results, key: Key, contestant: string, host: Shift): Change[] {
+/**
+ * How late a thread of the highest priority woke on the hosts by themselves. Whoever is exact to some ten microseconds is spoiled by what peers that
+ * are off by milliseconds do not notice: they cannot tell that the host was the cause.
+ */
+function latenessOf(gauges: readonly Gauge[]): Record<string, number> {
+  const worst = (of: (gauge: Gauge) => number) => gauges.map(of).reduce((a, b) => Math.max(a, b), 0);
+  const [usual, rare] = [worst(({ p99Ns }) => p99Ns), worst(({ maxNs }) => maxNs)];
+  return { runErrorP50: usual, runErrorP99: rare, stopErrorP99: rare };
+}
+
+function peerShifts(before: Results, after: Results, key: Key): Shift[] {
+  return [...contestants(before, key)]
+    .filter((who) => !isOurs(who))
+    .flatMap((who) => logShift(rounds(before, key, who), rounds(after, key, who)) ?? []);
+}
+
+/** How far a peer may be off what happened to the others at its point, for each figure: what nine of ten stay below, as a standard deviation. */
+function tailsOf(peers: ReadonlyMap<Key, readonly Shift[]>): Map<string, number> {
+  const off = new Map<string, number[]>();
+  for (const [{ metricId }, shifts] of peers) {
+    if (shifts.length < 2) continue;
+    const common = middle(shifts.map(({ value }) => value));
+    off.set(metricId, [...(off.get(metricId) ?? []), ...shifts.map(({ value }) => Math.abs(value - common))]);
+  }
+  return new Map([...off].map(([metricId, all]) => [metricId, quantile(Float64Array.from(all).sort(), 0.9) / 1.645]));
+}
+
+/** What all points of a figure say, where there are several. */
+function togetherOf(changes: readonly Raw[]): Raw[] {
+  const groups = new Map<string, Raw[]>();
+  for (const change of changes) {
+    if (change.shift === undefined) continue;
+    const key = `${change.contestant}|${change.metricId}`;
+    groups.set(key, [...(groups.get(key) ?? []), change]);
+  }
+  return [...groups.values()].flatMap((group): Raw[] => {
+    const [first] = group;
+    const shifts = group.flatMap(({ shift }) => shift ?? []);
+    if (first === undefined || group.length < 2) return [];
+    const { contestant, metricId } = first;
+    const value = sum(shifts.map((shift) => shift.value)) / shifts.length;
+    const independent = Math.sqrt(sum(shifts.map((shift) => shift.deviation ** 2))) / shifts.length;
+    const mean = (of: (change: Raw) => number) => Math.exp(sum(group.map((one) => Math.log(of(one)))) / group.length);
+    const [valueBefore, valueAfter] = [mean((one) => one.before), mean((one) => one.after)];
+    const key = { scenario: "all", point: `${group.length} points, geometric mean`, metricId };
+    return [inWords(key, contestant, valueBefore, valueAfter, { value, deviation: Math.max(independent, doubtBetweenRuns / 2) })];
+  });
+}
+
+function changeOf(before: Results, after: Results, key: Key, contestant: string, host: Shift): Raw[] {
   const [old, fresh] = [rounds(before, key, contestant), rounds(after, key, contestant)];
   const own = logShift(old, fresh);
   const [valueBefore, valueAfter] = [middle(old.map(evaluateAll)), middle(fresh.map(evaluateAll))];
   if (own === undefined) return beyondRatios(key, contestant, valueBefore, valueAfter);
-  const value = own.value - host.value;
-  const deviation = Math.hypot(own.deviation, host.deviation);
-  const { better } = metric(key.metricId);
+  const shift = { value: own.value - host.value, deviation: Math.hypot(own.deviation, host.deviation) };
+  return [inWords(key, contestant, valueBefore, valueAfter, shift)];
+}
+
+function inWords(key: Key, contestant: string, before: number, after: number, shift: Shift): Raw {
+  const { value, deviation } = shift;
   const ratio = Math.exp(value);
-  return [
-    {
-      ...key,
-      contestant,
-      before: valueBefore,
-      after: valueAfter,
-      ratio,
-      low: Math.exp(value - 1.96 * deviation),
-      high: Math.exp(value + 1.96 * deviation),
-      p: twoSided(value / deviation),
-      significant: false,
-      better: isBetter(better, ratio, valueBefore, valueAfter),
-    },
-  ];
+  return {
+    ...key,
+    contestant,
+    before,
+    after,
+    ratio,
+    low: Math.exp(value - 1.96 * deviation),
+    high: Math.exp(value + 1.96 * deviation),
+    p: twoSided(value / deviation),
+    significant: false,
+    better: isBetter(metric(key.metricId).better, ratio, before, after),
+    shift,
+  };
 }
 
 function isBetter(better: Better | undefined, ratio: number, before: number, after: number): boolean | undefined {
@@ -118,17 +180,19 @@ function tookPart({ entries }: Results, who: string): boolean {
 }
 
 /** The median of what happened to the peers, and how far they disagree. Without peers nothing is known of the host. */
-function hostShift(shifts: readonly Shift[]): Shift {
-  if (shifts.length === 0) return { value: 0, deviation: 2 * doubtBetweenRuns };
+function hostShift(shifts: readonly Shift[], tail: number): Shift {
+  if (shifts.length === 0) return { value: 0, deviation: Math.max(2 * doubtBetweenRuns, tail) };
   const value = middle(shifts.map((shift) => shift.value));
   const spread = 1.48 * middle(shifts.map((shift) => Math.abs(shift.value - value)));
-  return { value, deviation: Math.max(doubtBetweenRuns, spread) };
+  return { value, deviation: Math.max(doubtBetweenRuns, spread, tail) };
 }
 
 /** Change of the logarithm between two sets of rounds; undefined where there is none. */
 function logShift(before: readonly Measurement[], after: readonly Measurement[]): Shift | undefined {
   if (before.length === 0 || after.length === 0) return undefined;
-  const [old, fresh] = [drawMany(before, 11), drawMany(after, 12)].map((values) => values.filter((value) => value > 0).map(Math.log));
+  const [old, fresh] = [drawMany(before, 11), drawMany(after, 12)].map((values) =>
+    values.filter((value) => value > 0 && Number.isFinite(value)).map(Math.log),
+  );
   if (!old?.length || !fresh?.length) return undefined;
   const [from, to] = [before, after].map((set) => Math.log(middle(set.map(evaluateAll))));
   const value = (to ?? 0) - (from ?? 0);
