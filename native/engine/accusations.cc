@@ -10,7 +10,8 @@ namespace {
 
 constexpr size_t kMostExamined = 64;
 constexpr Nanos kBetweenLooks = 5 * kMillisecond;
-constexpr Nanos kBetweenSightings = 100 * kMillisecond;
+// CPU time between two looks of one window: more than the clock may lag.
+constexpr Nanos kRunsOn = 5 * kMillisecond;
 
 }  // namespace
 
@@ -51,8 +52,8 @@ void Scout::handle_evasion(Record& record) {
 }
 
 // Does it run because somebody continued it, or because it has not stopped yet? In the middle of a stop window: whoever runs then, and has
-// no SIGSTOP on its way, was sent SIGCONT. Twice, some time apart: our own SIGCONT may just have gone out, or another thread may have taken
-// the SIGSTOP, and the first one waits for a CPU to obey it.
+// no SIGSTOP on its way, was sent SIGCONT. But another thread may have taken the SIGSTOP, and the first one waits for a CPU to obey it:
+// then none of them uses the CPU any more. So it is looked at again in the same window.
 void Scout::examine(Member& member) {
   if (member.group || member.standing.get() == Standing::kAnswerable) return;
   const uint64_t signals = member.target->signals.get();
@@ -68,14 +69,15 @@ void Scout::examine(Member& member) {
   if (status->threads <= 1) {
     member.standing.set(Standing::kAnswerable);
   } else if (ours && !stands) {
-    const Nanos now = monotonic_now();
-    const bool again = member.standing.get() == Standing::kSeenRunning &&
-                       (member.seen_running_till != resume_by || now - member.seen_running_at > kBetweenSightings);
-    if (member.standing.get() != Standing::kSeenRunning) {
-      member.seen_running_at = now;
-      member.seen_running_till = resume_by;
+    const uint64_t window = member.target->cycles.get();
+    const Nanos cpu = cpu_time(member.process.pid());
+    if (member.standing.get() != Standing::kSeenRunning || member.seen_in_window != window) {
+      member.seen_in_window = window;
+      member.cpu_when_seen = cpu;
+      member.standing.set(Standing::kSeenRunning);
+    } else if (cpu - member.cpu_when_seen >= kRunsOn) {
+      member.standing.set(Standing::kAnswerable);
     }
-    member.standing.set(again ? Standing::kAnswerable : Standing::kSeenRunning);
   } else if (member.standing.get() == Standing::kUnknown) {
     member.standing.set(Standing::kSlow);
   }

@@ -75,7 +75,7 @@ class Engine {
 
   // 0 when there is no room for another target. Never blocks on anything slow; what becomes of the target is told by events.
   uint64_t add(const TargetSpec& spec);
-  void update(uint64_t id, const TargetSpec& spec, double revision);
+  void update(uint64_t id, const TargetSpec& spec, double revision = 0);
   void release(uint64_t id);
   // 0 when there is no room for another pool.
   uint64_t add_pool(const PoolTerms& terms);

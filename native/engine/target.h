@@ -67,8 +67,8 @@ struct Note {
 enum class Standing : uint8_t {
   kUnknown,      // since it is suspected nobody has looked
   kSlow,         // it has several threads, and was not seen to run but with its SIGSTOP on its way
-  kSeenRunning,  // once it was seen to run with none on its way
-  kAnswerable,   // it has one thread, or was seen so twice: when it runs in a stop window it was sent SIGCONT
+  kSeenRunning,  // it was seen to run with none on its way
+  kAnswerable,   // it has one thread, or was seen to run on like that: when it runs in a stop window it was sent SIGCONT
 };
 
 // One process of a target, or a cgroup that is frozen as a whole.
@@ -113,9 +113,9 @@ struct Member {
   // The scout's.
   pid_t parent = 0;  // if that was a member when it became one
   UniqueFd state_file;
-  UniqueFd status_file;       // /proc/PID/status, of some members: for looks
-  Nanos seen_running_at = 0;  // in a stop window, and until when that was to last; 0 = it was not
-  Nanos seen_running_till = 0;
+  UniqueFd status_file;         // /proc/PID/status, of some members: for looks
+  uint64_t seen_in_window = 0;  // the cycle in whose stop window it was seen to run, and its CPU clock then
+  Nanos cpu_when_seen = 0;
   Nanos cpu_at_add = 0;
   Nanos cpu_at_read = -1;   // its CPU clock when its children were last read
   Nanos children_cpu = 0;   // of children that it has waited for, when last read
