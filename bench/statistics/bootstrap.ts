@@ -49,7 +49,9 @@ function interval(value: number, rounds: number, drawn: number[]): Estimate {
 export function estimate(rounds: readonly Measurement[]): Estimate {
   const random = seededRandom(1);
   const once = () => middle(redraw(rounds.length, random).map((round) => drawRound(rounds[round], random)));
-  return interval(middle(rounds.map(evaluateAll)), rounds.length, Array.from({ length: draws }, once));
+  // Slices in all of which nothing was counted say nothing about what it costs.
+  const drawn = Array.from({ length: draws }, once).filter(Number.isFinite);
+  return interval(middle(rounds.map(evaluateAll)), rounds.length, drawn);
 }
 
 /** How many times as large `above` is as `below`; round by round, as they took turns: what the host did to both cancels out. */
