@@ -71,12 +71,15 @@ test("no more than `concurrency` of its busy targets run at once", async () => {
 test("a target's own limit holds within its pool", async () => {
   const [small = 0, large = 0] = await burners(2);
   const pool = hobbler.pool("tarpit", { limit: 0.3 });
-  await Promise.all([hobbler.add(small, { pool, limit: "2%" }).ready, hobbler.add(large, { pool }).ready]);
+  const targets = [hobbler.add(small, { pool, limit: "2%" }), hobbler.add(large, { pool })];
+  await Promise.all(targets.map((target) => target.ready));
   await sleep(500);
   const [low = 1, high = 0] = await sharesOf([small, large], 4000);
   expect(low).toBeLessThan(0.025);
   expect(low + high).toBeLessThan(0.33);
   expect(high).toBeGreaterThan(low);
+  // What they spent before they were stopped, or had their turn, is not held against them.
+  for (const target of targets) expect(target.stats()).toMatchObject({ suspected: false, evasions: 0, restops: 0 });
 });
 
 test("cycles can belong to a pool", async () => {

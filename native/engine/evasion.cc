@@ -63,6 +63,12 @@ void Lane::begin_watch(Target& target, Nanos now, Nanos end) {
   } else if (end - now > kLongWindow) {
     target.look_at = now + kFirstLook;
   }
+  note_still(target);
+}
+
+// What its members have spent now is not held against them when this stop window is judged.
+void Lane::note_still(Target& target) const {
+  if (!watches(target)) return;
   int looked = 0;
   for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
     member->cpu_still = cpu_time(member->process.pid());

@@ -174,6 +174,7 @@ class Lane {
   // evasion.cc: whoever runs while it should stand still
   bool watches(const Target& target) const;
   void begin_watch(Target& target, Nanos now, Nanos end);
+  void note_still(Target& target) const;
   static Nanos next_in_stop(const Target& target, Nanos end);
   void watch(Target& target, Nanos now, Nanos end);
   void watch_members(Target& target, bool counts);

@@ -178,6 +178,7 @@ Nanos Lane::finish_limited_stop(Target& target, Nanos now, Nanos after) {
   if (pool != nullptr) end_pool_turn(target);
   if (pool != nullptr && !exhausted) {
     heap_.remove(&target);
+    note_still(target);
     wait_for_turn(target);
   } else {
     const Nanos end = now + std::max(kShortestWait, target.budget.until_earned(now));

@@ -8,7 +8,7 @@ export const mostTargetsByHand = 200;
 
 /** @throws HobbleError `EPERM` unless the caller is an admin. */
 export function requireAdmin(caller: Caller, what: string): void {
-  if (!caller.admin) throw refusal(`only root and the admin group may ${what}`);
+  if (!caller.admin) throw refusal(`only for root and the admin group: ${what}`);
 }
 
 /** A user sees, and may ask about, processes of their own. */

@@ -146,7 +146,7 @@ export class ControlServer {
     if (path === "/metrics" || path === "/v1/events") {
       if (request.method !== "GET") throw new RequestError(405, `${path} is only for GET`);
       if (path === "/metrics") {
-        requireAdmin(caller, "read the metrics");
+        requireAdmin(caller, "the metrics");
         response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
         response.end(metrics());
       } else {
