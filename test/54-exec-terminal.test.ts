@@ -52,6 +52,15 @@ async function isHobbled(pid: number): Promise<void> {
   await until(() => stateOf(pid) === "T", `${pid} is stopped`);
 }
 
+/** Ctrl-Z and `fg`. */
+async function stopsAndGoesOn(pid: number): Promise<void> {
+  terminal.type(ctrlZ);
+  await terminal.shows(/Stopped/);
+  await staysStopped(pid);
+  terminal.type("fg\n");
+  await isHobbled(pid);
+}
+
 async function exitCode(code: number): Promise<void> {
   terminal.type("echo code $?\n");
   await terminal.shows(new RegExp(`code ${code}\r`));
@@ -82,11 +91,7 @@ test.each([
   terminal.type(`${hobbled(["sleep", "60"], flags)}\n`);
   const pid = await memberOfJob("sleep");
   for (let round = 0; round < 3; round++) {
-    terminal.type(ctrlZ);
-    await terminal.shows(/Stopped/);
-    await staysStopped(pid);
-    terminal.type("fg\n");
-    await isHobbled(pid);
+    await stopsAndGoesOn(pid);
   }
   terminal.type(ctrlC);
   await terminal.shows(prompt);
@@ -110,23 +115,16 @@ test("Ctrl-Z then bg: hobbled in the background, and ended from the shell", asyn
 test("Ctrl-Z stops the descendants of the command too", async () => {
   terminal.type(`${hobbled(["sh", "-c", "sleep 60; true"], mostlyStopped)}\n`);
   const pid = await memberOfJob("sleep");
-  terminal.type(ctrlZ);
-  await terminal.shows(/Stopped/);
-  await staysStopped(pid);
-  terminal.type("fg\n");
-  await isHobbled(pid);
+  await stopsAndGoesOn(pid);
 });
 
 test("Ctrl-Z while only descendants of the command are left stops them and hobble", async () => {
   terminal.type(`${hobbled(["sh", "-c", "sleep 60 & exit 0"], [...mostlyStopped, "--wait-all"])}\n`);
   const pid = await memberOfJob("sleep");
-  const exec = terminal.jobs.find((job) => childrenOf(job).includes(pid)) ?? 0;
-  await until(() => childrenOf(exec).length === 1, "the command has ended");
-  terminal.type(ctrlZ);
-  await terminal.shows(/Stopped/);
-  await staysStopped(pid);
-  terminal.type("fg\n");
-  await isHobbled(pid);
+  // Its child until then.
+  const left = () => terminal.jobs.map(childrenOf).find((children) => children.includes(pid));
+  await until(() => left()?.length === 1, "the command has ended");
+  await stopsAndGoesOn(pid);
   terminal.type(ctrlC);
   await terminal.shows(prompt);
 });

@@ -22,17 +22,19 @@ export interface BystanderCase {
 
 const nothing: Running = { stop: async () => {} };
 
+const pool = (pids: readonly number[]): Promise<Running> => attach([...pids.map(String), "--pool-cpu", `${limit}cpus`]);
+
 export function bystanderCases(): BystanderCase[] {
   return [
     { name: "idle host", busy: false, begin: async () => nothing },
     { name: "nothing done", busy: true, begin: async () => nothing },
-    { name: "hobble, a pool", busy: true, begin: (pids) => attach([...pids.map(String), "--pool-cpu", `${limit}cpus`]) },
+    { name: "hobble, a pool", busy: true, begin: pool },
     {
       name: "hobble, a pool of SCHED_IDLE",
       busy: true,
       async begin(pids) {
         for (const pid of pids) execFileSync("chrt", ["--idle", "--pid", "0", String(pid)]);
-        return attach([...pids.map(String), "--pool-cpu", `${limit}cpus`]);
+        return pool(pids);
       },
     },
     { name: "asyncio loop", busy: true, begin: asyncio },

@@ -78,8 +78,6 @@ void Scout::examine(Member& member) {
     } else if (cpu - member.cpu_when_seen >= kRunsOn) {
       member.standing.set(Standing::kAnswerable);
     }
-  } else if (member.standing.get() == Standing::kUnknown) {
-    member.standing.set(Standing::kSlow);
   }
 }
 

@@ -51,6 +51,17 @@ Nanos tick() {
 // Whom somebody else had stopped, and has let run again in the middle of a stop window of the others, evades nothing.
 bool stopped_by_us(const Member& member) { return member.stopped && !member.held.get(); }
 
+// Those whose clocks are looked at. `visit` may drop its member.
+template <class Visit>
+void for_watched(const Target& target, Visit visit) {
+  int looked = 0;
+  for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
+    Member* const next = decltype(target.members)::next(member);
+    visit(*member);
+    member = next;
+  }
+}
+
 }  // namespace
 
 // The last SIGSTOP has gone out at `now`, for a window that ends at `end`.
@@ -69,11 +80,7 @@ void Lane::begin_watch(Target& target, Nanos now, Nanos end) {
 // What its members have spent now is not held against them when this stop window is judged.
 void Lane::note_still(Target& target) const {
   if (!watches(target)) return;
-  int looked = 0;
-  for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
-    member->cpu_still = cpu_time(member->process.pid());
-    member = decltype(target.members)::next(member);
-  }
+  for_watched(target, [](Member& member) { member.cpu_still = cpu_time(member.process.pid()); });
 }
 
 bool Lane::watches(const Target& target) const { return options_.watches_evasion && !target.frozen_whole.get() && !target.members.empty(); }
@@ -106,21 +113,17 @@ void Lane::watch(Target& target, Nanos now, Nanos end) {
 void Lane::watch_members(Target& target, bool counts) {
   const bool proven = counts && target.proofs >= kProof;
   bool doubtful = false;
-  int looked = 0;
-  for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
-    Member* const next = decltype(target.members)::next(member);
-    const Nanos cpu = cpu_time(member->process.pid());
-    const Nanos ran = cpu - member->cpu_still;
-    if (cpu >= 0 && stopped_by_us(*member)) {
-      const bool has_run = ran > kStill;
-      const bool answerable = member->standing.get() == Standing::kAnswerable;
-      if (has_run) member->cpu_still = cpu;
-      if (has_run && counts && answerable) count_evasion(target, *member, ran);
-      if ((proven || (has_run && counts)) && answerable && target.restops_allowed) restop(*member);
-      doubtful = doubtful || (has_run && counts && !answerable);
-    }
-    member = next;
-  }
+  for_watched(target, [&](Member& member) {
+    const Nanos cpu = cpu_time(member.process.pid());
+    const Nanos ran = cpu - member.cpu_still;
+    if (cpu < 0 || !stopped_by_us(member)) return;
+    const bool has_run = ran > kStill;
+    const bool answerable = member.standing.get() == Standing::kAnswerable;
+    if (has_run) member.cpu_still = cpu;
+    if (has_run && counts && answerable) count_evasion(target, member, ran);
+    doubtful = doubtful || (has_run && counts && !answerable);
+    if ((proven || (has_run && counts)) && answerable && target.restops_allowed) restop(member);
+  });
   if (doubtful) send_note(target.evasion_note, &target);
 }
 
@@ -150,20 +153,17 @@ bool Lane::ran_unwatched(Target& target, Nanos now) {
   static const Nanos lag = tick();
   if (stopped < 2 * (lag + kArrival)) return false;
   bool ran_on = false;
-  int looked = 0;
-  for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
-    const Nanos cpu = cpu_time(member->process.pid());
-    const Nanos ran = cpu - member->cpu_still;
-    const auto threads = static_cast<Nanos>(member->threads.get());
+  for_watched(target, [&](Member& member) {
+    const Nanos cpu = cpu_time(member.process.pid());
+    const Nanos ran = cpu - member.cpu_still;
+    const auto threads = static_cast<Nanos>(member.threads.get());
     const Nanos late = threads > 1 ? lag * std::min<Nanos>(threads - 1, cpus_ - 1) + kSlice * threads : 0;
     const Nanos allowed = std::clamp(lag + kArrival + late, stopped / kUnwatchedShare, stopped / 2);
-    if (cpu >= 0 && ran > allowed && stopped_by_us(*member)) {
-      ran_on = true;
-      if (threads == 1) target.evaded.add(ran);
-      member->cpu_still = cpu;
-    }
-    member = decltype(target.members)::next(member);
-  }
+    if (cpu < 0 || ran <= allowed || !stopped_by_us(member)) return;
+    ran_on = true;
+    if (threads == 1) target.evaded.add(ran);
+    member.cpu_still = cpu;
+  });
   return ran_on;
 }
 
@@ -172,11 +172,7 @@ void Lane::suspect(Target& target) {
   target.clean_windows = 0;
   target.proofs = 0;
   target.settled_down = false;
-  int looked = 0;
-  for (Member* member = target.members.first(); member != nullptr && looked < kMostWatched; ++looked) {
-    member->standing.set(Standing::kUnknown);
-    member = decltype(target.members)::next(member);
-  }
+  for_watched(target, [](Member& member) { member.standing.set(Standing::kUnknown); });
   send_note(target.evasion_note, &target);
 }
 

@@ -65,8 +65,7 @@ struct Note {
 // What CPU time in a stop window means. The threads of a process run on until the one that takes the SIGSTOP has got a CPU, which on a busy
 // host takes tens of milliseconds; a process of one thread does not.
 enum class Standing : uint8_t {
-  kUnknown,      // since it is suspected nobody has looked
-  kSlow,         // it has several threads, and was not seen to run but with its SIGSTOP on its way
+  kUnknown,      // it has several threads, and was not seen to run but with its SIGSTOP on its way; or nobody has looked
   kSeenRunning,  // it was seen to run with none on its way
   kAnswerable,   // it has one thread, or was seen to run on like that: when it runs in a stop window it was sent SIGCONT
 };

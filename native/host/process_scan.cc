@@ -257,7 +257,6 @@ void ProcessScan::read_anew(pid_t pid, uint64_t folder_inode, ScanResult& result
     visit(pid, folder_inode, result);
     return;
   }
-  told_uid_ = pidfd && !known.kernel_thread && (wanted_ & bit_of(ProcessText::kUser)) != 0 ? uid_of(pidfd.get()) : std::nullopt;
   if (before != known_.end()) {
     if (!before->second.kernel_thread) result.gone.push_back(pid);
     known_.erase(before);
@@ -271,8 +270,7 @@ void ProcessScan::read_anew(pid_t pid, uint64_t folder_inode, ScanResult& result
   // Of the readings of many that are first seen at once, each comes due at another time.
   kept.stat_at -= static_cast<Nanos>(std::hash<pid_t>{}(pid)*2654435761U % 1024) * (kIdleKept / 1024);
   kept.row.first = true;
-  kept.row.texts = read_texts(kept, wanted_, result);
-  told_uid_.reset();
+  kept.row.texts = read_texts(kept, wanted_, pidfd, result);
   result.rows.push_back(kept.row);
   kept.row.first = false;
 }
@@ -290,7 +288,7 @@ bool ProcessScan::read_again(Known& known, ScanResult& result) {
   const Nanos age = known.row.read_at - known.texts_at;
   const bool was_young = known.texts_at - static_cast<Nanos>(known.row.start_ticks) * tick_ns < kYoung;
   const bool due = executed || known.texts_at == 0 || (worked && (age > kTextsKept || was_young)) || age > 2 * kIdleKept;
-  known.row.texts = due ? read_texts(known, wanted_, result) : 0;
+  known.row.texts = due ? read_texts(known, wanted_, wants_user() ? open_pidfd(known.row.pid) : UniqueFd(), result) : 0;
   if (worked || known.row.texts != 0 || differs(known.row, before)) result.rows.push_back(known.row);
   return true;
 }
@@ -346,12 +344,12 @@ void ProcessScan::reread_orphans(ScanResult& result) {
   }
 }
 
-uint32_t ProcessScan::read_texts(Known& known, uint32_t which, ScanResult& result) {
+uint32_t ProcessScan::read_texts(Known& known, uint32_t which, const UniqueFd& pidfd, ScanResult& result) {
   uint32_t changed = 0;
   std::string text;
   for (size_t i = 0; i < kProcessTexts; ++i) {
     if ((which & (1U << i)) == 0) continue;
-    if (!read_text(known, static_cast<ProcessText>(i), text)) {
+    if (!read_text(known, static_cast<ProcessText>(i), pidfd, text)) {
       ++result.unreadable;
       text.clear();
     }
@@ -367,7 +365,7 @@ uint32_t ProcessScan::read_texts(Known& known, uint32_t which, ScanResult& resul
   return changed;
 }
 
-bool ProcessScan::read_text(Known& known, ProcessText which, std::string& text) {
+bool ProcessScan::read_text(Known& known, ProcessText which, const UniqueFd& pidfd, std::string& text) {
   char buffer[kLargestText];
   switch (which) {
     case ProcessText::kName:
@@ -375,7 +373,7 @@ bool ProcessScan::read_text(Known& known, ProcessText which, std::string& text) 
       return true;
     case ProcessText::kUser:
     case ProcessText::kGroups:
-      return read_accounts(known, which, text);
+      return read_accounts(known, which, pidfd, text);
     case ProcessText::kExecutable: {
       const ssize_t length = readlink(ProcPath(known.row.pid, "exe").get(), buffer, sizeof buffer);
       if (length < 0) return false;
@@ -403,16 +401,12 @@ bool ProcessScan::read_text(Known& known, ProcessText which, std::string& text) 
   return false;
 }
 
-bool ProcessScan::read_accounts(Known& known, ProcessText which, std::string& text) {
+bool ProcessScan::read_accounts(Known& known, ProcessText which, const UniqueFd& pidfd, std::string& text) {
   text.clear();
-  if (which == ProcessText::kUser && !told_uid_) {
-    const UniqueFd pidfd = open_pidfd(known.row.pid);
-    if (pidfd) told_uid_ = uid_of(pidfd.get());
-  }
-  if (which == ProcessText::kUser && told_uid_) {
-    known.row.uid = *told_uid_;
-    text = names_.user(*told_uid_);
-    told_uid_.reset();
+  const auto told = which == ProcessText::kUser && pidfd ? uid_of(pidfd.get()) : std::nullopt;
+  if (told) {
+    known.row.uid = *told;
+    text = names_.user(*told);
     return true;
   }
   char buffer[kLargestText];

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "engine/clock.h"
+#include "engine/unique_fd.h"
 #include "host/account_names.h"
 
 namespace hobble {
@@ -88,22 +89,22 @@ class ProcessScan {
 
   void visit(pid_t pid, uint64_t folder_inode, ScanResult& result);
   void read_anew(pid_t pid, uint64_t folder_inode, ScanResult& result);
+  bool wants_user() const { return (wanted_ & bit_of(ProcessText::kUser)) != 0; }
   static bool same_process(const ProcessRow& before, const ProcessRow& now);
   // False when it is not there any more.
   bool read_again(Known& known, ScanResult& result);
   bool read_stat_into(Known& known);
   void reread_orphans(ScanResult& result);
   // Appends to `result` what has changed of these texts; returns which have.
-  uint32_t read_texts(Known& known, uint32_t which, ScanResult& result);
-  bool read_text(Known& known, ProcessText which, std::string& text);
-  bool read_accounts(Known& known, ProcessText which, std::string& text);
+  uint32_t read_texts(Known& known, uint32_t which, const UniqueFd& pidfd, ScanResult& result);
+  bool read_text(Known& known, ProcessText which, const UniqueFd& pidfd, std::string& text);
+  bool read_accounts(Known& known, ProcessText which, const UniqueFd& pidfd, std::string& text);
 
   const uint32_t wanted_;
   uint32_t pass_ = 0;
   std::unordered_map<pid_t, Known> known_;
   AccountNames names_;
-  std::string name_;               // of the process whose stat was read last
-  std::optional<uid_t> told_uid_;  // real user of the process that is being read anew, if its pidfd tells
+  std::string name_;  // of the process whose stat was read last
 };
 
 }  // namespace hobble

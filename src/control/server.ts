@@ -10,6 +10,7 @@ import { HobbleError } from "../errors.js";
 import { requireAdmin } from "./access.js";
 import { answerError, answerFailure, answerJson, answerTargets } from "./answers.js";
 import { answerEvents } from "./events.js";
+import { closed, refusesPipelined } from "./http.js";
 import { type Admins, callerOf } from "./peer.js";
 import { type Route, routes } from "./routes.js";
 import { eventsQuery, pidText } from "./schemas.js";
@@ -120,12 +121,7 @@ export class ControlServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // A request that came before the one ahead of it was answered (pipelining). Its response has no connection yet, and if that closes is never told:
-    // what was begun for it would stay for ever.
-    if (response.socket === null) {
-      request.socket.destroy();
-      return;
-    }
+    if (refusesPipelined(request, response)) return;
     const caller = callers.get(request.socket);
     try {
       if (caller === undefined) throw new HobbleError("EPERM", "it cannot be told who asks");
@@ -266,12 +262,5 @@ function bytesOf(request: IncomingMessage): Promise<Buffer> {
     request.on("end", () => resolve(Buffer.concat(pieces)));
     request.on("error", reject);
     request.on("close", () => reject(new RequestError(400, "the request was not complete")));
-  });
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
   });
 }

@@ -2,13 +2,12 @@
 import type { ProcessInfo } from "../discovery/process-info.js";
 import type { ProcessSource } from "../discovery/source.js";
 import { HobbleError } from "../errors.js";
-import { ancestorsOf } from "../rules/conditions.js";
 import type { RuleEngine } from "../rules/engine.js";
 import type { Amount } from "../rules/rule.js";
 import type { PoolSettings } from "../rules/schema.js";
 import { nowNs } from "./boot-clock.js";
 import type { AddRequest, Caller } from "./supervisor.js";
-import type { Entry, TargetBook } from "./target-book.js";
+import { type Entry, type TargetBook, treeAbove } from "./target-book.js";
 
 /** Of setTimeout: 2^31 - 1 ms, 25 days. Longer ones are ended by a scan. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -104,11 +103,13 @@ export class ByHand {
   /** A process that is to be part of a tree could keep out of it by being a target of its own first. */
   #requireNoTreeAbove(process: ProcessInfo): void {
     const { book, source } = this.#parts;
-    for (const { pid } of ancestorsOf(process, source.processes)) {
-      const above = book.entries.get(pid);
-      if (above === undefined || above.kind !== "tree" || above.origin === "hand") continue;
-      throw new HobbleError("ERR_BUSY", `process ${process.pid} belongs to the tree of ${pid}, by ${above.by}`, { pid: process.pid });
-    }
+    const above = treeAbove(process, source.processes, (pid) => {
+      const entry = book.entries.get(pid);
+      return entry?.origin === "hand" ? undefined : entry;
+    });
+    if (above === undefined) return;
+    const { pid } = process;
+    throw new HobbleError("ERR_BUSY", `process ${pid} belongs to the tree of ${above.process.pid}, by ${above.by}`, { pid });
   }
 
   /** Whoever joins a pool takes his share of what the others in it have. */

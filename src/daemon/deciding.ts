@@ -64,30 +64,28 @@ export class Deciding {
     const world = this.#world();
     const before = process.cpuUsage();
     const decisions = await this.#askRules(world);
-    const wants = ruleWants(decisions);
-    const pools = new Map(configuration.pools);
-    if (!quotas.empty) {
-      for (const { quota, key, from, to, usedCpuSeconds } of quotas.scan(world.processes, factsOf(world), Date.now())) {
-        if (quota.mode !== "watch") continue;
-        const reason = `${key} has used ${Math.round(usedCpuSeconds)} of ${quota.cpuSeconds} CPU seconds: tier ${from} to ${to}`;
-        journal.add({ kind: "watched", user: key, origin: "quota", by: quota.name, reason });
-      }
-      addQuotaWants(world.processes.values(), this.#quotaTerms(world), wants, pools);
+    for (const { quota, key, from, to, usedCpuSeconds } of quotas.empty ? [] : quotas.scan(world.processes, factsOf(world), Date.now())) {
+      if (quota.mode !== "watch") continue;
+      const reason = `${key} has used ${Math.round(usedCpuSeconds)} of ${quota.cpuSeconds} CPU seconds: tier ${from} to ${to}`;
+      journal.add({ kind: "watched", user: key, origin: "quota", by: quota.name, reason });
     }
+    const decided = this.#decided(decisions, world.processes.values(), world, configuration);
     const spent = process.cpuUsage(before);
     this.cpuNs = (spent.user + spent.system) * 1e3;
-    this.#tellOfWatched(decisions.turns);
-    return { ...decisions, wants, pools };
+    return decided;
   }
 
   /** About some that have just started. */
   decideOn(found: readonly ProcessInfo[], configuration: Configuration): Decided {
     const world = this.#world();
-    const decisions = this.#parts.engine.decide(found, world);
-    this.#tellOfWatched(decisions.turns);
+    return this.#decided(this.#parts.engine.decide(found, world), found, world, configuration);
+  }
+
+  #decided(decisions: Decisions, about: Iterable<ProcessInfo>, world: World, configuration: Configuration): Decided {
     const pools = new Map(configuration.pools);
     const wants = ruleWants(decisions);
-    if (!this.#parts.quotas.empty) addQuotaWants(found, this.#quotaTerms(world), wants, pools);
+    if (!this.#parts.quotas.empty) addQuotaWants(about, this.#quotaTerms(world), wants, pools);
+    this.#tellOfWatched(decisions.turns);
     return { ...decisions, wants, pools };
   }
 

@@ -107,7 +107,7 @@ export class TargetBook {
       if (entry.origin === "hand") {
         // Else whoever limits his own process to much could lift from it what a rule makes of that.
         if (entry.byAdmin !== false) continue;
-        const heir = desired?.process === entry.process ? desired : treeAbove(entry.process, targets, processes);
+        const heir = desired?.process === entry.process ? desired : treeAbove(entry.process, processes, (pid) => targets.get(pid));
         if (heir !== undefined && this.#mayTry(heir.process)) released.push(this.release(entry, `${heir.by} takes it over`));
         continue;
       }
@@ -357,15 +357,15 @@ function measure(entry: Entry, stats: TargetStats, atMs: number): void {
   else entry.throttled = sample.ranNs > before.ranNs ? (cpuNs - before.cpuNs) / (sample.ranNs - before.ranNs) > idleShareOfRun : undefined;
 }
 
-/** The tree that a process is to be a part of. */
-function treeAbove(
+/** The nearest ancestor that is, or is to be, a tree. `of` tells what is there by PID. */
+export function treeAbove<T extends { readonly kind: TargetKindName }>(
   process: ProcessInfo,
-  targets: ReadonlyMap<number, Desired>,
   processes: ReadonlyMap<number, ProcessInfo>,
-): Desired | undefined {
+  of: (pid: number) => T | undefined,
+): T | undefined {
   for (const { pid } of ancestorsOf(process, processes)) {
-    const desired = targets.get(pid);
-    if (desired?.kind === "tree") return desired;
+    const above = of(pid);
+    if (above?.kind === "tree") return above;
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 /** `/metrics` on a loopback port, for a Prometheus that cannot read a Unix socket. */
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { closed, refusesPipelined } from "../control/http.js";
 import { HobbleError } from "../errors.js";
 
 /** A scraper has one connection, or two while it is restarted. */
@@ -29,11 +30,7 @@ export async function listenForScrapes(address: string, metrics: () => string): 
     return text;
   };
   const server = createServer({ requestTimeout: requestWithinMs, headersTimeout: requestWithinMs }, (request, response) => {
-    // Requests that do not wait for the answer before them.
-    if (response.socket === null) {
-      request.socket.destroy();
-      return;
-    }
+    if (refusesPipelined(request, response)) return;
     const found = request.method === "GET" && request.url?.split("?")[0] === "/metrics";
     response.writeHead(found ? 200 : 404, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
     response.end(found ? recently() : "only GET /metrics is answered here\n");
@@ -58,11 +55,4 @@ export async function listenForScrapes(address: string, metrics: () => string): 
   // A scrape must not keep a daemon alive that is done.
   server.unref();
   return { port: (server.address() as AddressInfo).port, close: () => closed(server) };
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
